@@ -1,0 +1,255 @@
+/**
+ * The backend interface: few, large operations on tensors.
+ *
+ * Shapes are written [rows, columns]; T is a number of tokens, K the inputs and N the outputs of a
+ * linear, G = K / groupSize its groups. Activations are F32. An operation that may take long returns a
+ * promise; everything else is immediate. Every tensor returned belongs to the caller.
+ *
+ * @module
+ */
+
+import type { AffineGrid } from "./grid.ts";
+import type { DType, Tensor } from "./tensor.ts";
+
+export { SalientError } from "./errors.ts";
+export { type AffineGrid, maxCode } from "./grid.ts";
+
+/** A file that the backend has mapped. Tensors made from it are views and keep it open. */
+export interface MappedFile extends Disposable {
+  /** Path as given. */
+  readonly path: string;
+  /** Length of the file in bytes. */
+  readonly byteLength: number;
+  /** A view of `byteLength(dtype, shape)` bytes from `offset`; checked against the file's length. */
+  tensor(offset: number, dtype: DType, shape: readonly number[]): Tensor;
+  /** Lets the system drop the pages of this range from memory; views stay valid. */
+  release(offset: number, length: number): void;
+}
+
+/** A quantized weight as plain integers. Owned by whoever holds it: dispose all three tensors. */
+export interface QuantizedWeight extends Disposable {
+  /** The grid, with `groupSize` resolved (never -1). */
+  readonly grid: AffineGrid;
+  /** [N, K] U8, each 0 to 2^bits - 1. */
+  readonly codes: Tensor;
+  /** [N, G] F32, holding values already rounded to `grid.scaleDtype`. */
+  readonly scales: Tensor;
+  /** [N, G] U8 zero points. */
+  readonly zeros: Tensor;
+}
+
+/**
+ * A quantized weight in the layout that the backend's kernels run: 4-bit containers for up to 4 bits,
+ * bytes for more. It is never unpacked to floating point as a whole.
+ */
+export interface PackedWeight extends Disposable {
+  /** Tells it from a {@linkcode Tensor}. */
+  readonly packed: true;
+  /** [N, K]. */
+  readonly shape: readonly number[];
+  /** Bits of the integers. */
+  readonly bits: number;
+  /** Inputs that share a scale. */
+  readonly groupSize: number;
+  /** Bytes it takes in memory. */
+  readonly byteLength: number;
+}
+
+/** A weight [N, K] that {@linkcode Backend.linear} takes. */
+export type Weight = Tensor | PackedWeight;
+
+/** How eight 4-bit integers share a 32-bit word. */
+export interface Int4Layout {
+  /**
+   * `"out"`: a word holds eight neighbouring outputs of one input, the result is [K, N/8] (AWQ GEMM).
+   * `"in"`: a word holds eight neighbouring inputs of one output, the result is [N, K/8].
+   */
+  readonly along: "out" | "in";
+  /** `order[i]` is the neighbour (0 to 7) held by nibble i, bits 4i to 4i+3. */
+  readonly order: readonly number[];
+}
+
+/** Shape of an attention call. */
+export interface AttentionShape {
+  /** Query heads. */
+  heads: number;
+  /** Key and value heads; divides `heads`. */
+  kvHeads: number;
+  /** Channels of a head. */
+  headDim: number;
+  /** Independent sequences, one after the other in the rows of q, k and v. */
+  sequences: number;
+  /** Multiplies q . k. */
+  scale: number;
+  /** A token sees itself and the `window - 1` before it; 0 for all before it. */
+  window: number;
+  /** Position of each sequence's first query row among its keys (keys - queries when decoding). */
+  queryStart: number;
+  /**
+   * Key rows used of each sequence, when k and v are caches with more rows than are filled (then
+   * `sequences` must be 1). Default: rows of k / sequences.
+   */
+  keyLength?: number;
+}
+
+/** How rotary embedding is applied. */
+export interface RopeShape {
+  /** Heads in a row of x. */
+  heads: number;
+  /** Channels of a head. */
+  headDim: number;
+  /** Independent sequences in the rows of x. */
+  sequences: number;
+  /** Position of each sequence's first row. */
+  start: number;
+}
+
+/** Whether a tensor can be used. */
+export interface TensorSummary {
+  /** Elements that are NaN or infinite. */
+  nonFinite: number;
+  /** Largest absolute value among the finite ones. */
+  absMax: number;
+  /** Columns (last axis) that are zero in every row. */
+  zeroColumns: number;
+}
+
+/** What the clip search found. */
+export interface ClipResult extends Disposable {
+  /** [N, G] F32: each group's weights are clamped to +-bound before its grid is fitted. */
+  readonly bounds: Tensor;
+  /** Groups whose best bound is below their largest weight. */
+  readonly clipped: number;
+}
+
+/** Operations on tensors: what `ctx.ops` gives a plugin, and the model's forward pass uses. */
+export interface Ops {
+  /** A new tensor full of zeros. */
+  zeros(dtype: DType, shape: readonly number[]): Tensor;
+  /** A new tensor with the bytes of `data` (a typed array of exactly the tensor's size in bytes). */
+  upload(data: ArrayBufferView, dtype: DType, shape: readonly number[]): Tensor;
+  /** The values as fp32, whatever the dtype. */
+  download(tensor: Tensor): Float32Array<ArrayBuffer>;
+  /** The bytes as they are. */
+  downloadBytes(tensor: Tensor): Uint8Array<ArrayBuffer>;
+  /** A view of `count` rows (first axis) from `start`; keeps its parent alive. */
+  rows(tensor: Tensor, start: number, count: number): Tensor;
+  /** The same elements under another shape; a view that keeps its parent alive. */
+  reshape(tensor: Tensor, shape: readonly number[]): Tensor;
+  /** A converted copy (F64, F32, F16, BF16, F8_E4M3 to F32, F16 or BF16), rounded half to even. */
+  cast(tensor: Tensor, dtype: "F32" | "F16" | "BF16"): Promise<Tensor>;
+  /** Copies the rows of `source` over those of `target` from `row` on; same dtype and width. */
+  copyRows(source: Tensor, target: Tensor, row: number): Promise<void>;
+
+  /** x W^T + b: x F32 [T, K], W [N, K], b F32 [N]; F32 [T, N]. `"bf16"` rounds x and W to bf16. */
+  linear(
+    x: Tensor,
+    weight: Weight,
+    options?: { bias?: Tensor | undefined; precision?: "fp32" | "bf16" | undefined },
+  ): Promise<Tensor>;
+  /** Rows `ids` of a table [V, H] of any float type; F32 [ids, H]. */
+  embed(table: Tensor, ids: Int32Array): Promise<Tensor>;
+  /** x / sqrt(mean(x^2) + eps) * (weight + offset) over the last axis, whose length is weight's. */
+  rmsNorm(x: Tensor, weight: Tensor, eps: number, offset: number): Promise<Tensor>;
+  /**
+   * Rotates pairs (i, i + R/2) of each head's first R channels in place. x F32 [T, heads * headDim];
+   * table F32 [positions, R]: cos in columns 0 to R/2 - 1, sin in the rest.
+   */
+  rope(x: Tensor, table: Tensor, shape: RopeShape): Promise<void>;
+  /** Causal attention. q F32 [S*Tq, heads*headDim], k and v F32 [S*Tk, kvHeads*headDim]; as q. */
+  attention(q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape): Promise<Tensor>;
+  /** activation(gate) * up, element by element. */
+  gatedActivation(
+    gate: Tensor,
+    up: Tensor,
+    activation: "silu" | "gelu" | "gelu_tanh",
+  ): Promise<Tensor>;
+  /** x += y, element by element. */
+  addInPlace(x: Tensor, y: Tensor): Promise<void>;
+  /** Negative log-likelihood of `targets[t]` under softmax(logits[t]); -1 skips a row (gives 0). */
+  negativeLogLikelihood(logits: Tensor, targets: Int32Array): Promise<Float64Array>;
+
+  /** sum[k] += sum over tokens |x|, max[k] = max(max[k], |x|). x F32 [T, K]; sum F64 [K]; max F32 [K]. */
+  accumulateAbs(x: Tensor, sum: Tensor, max: Tensor): Promise<void>;
+  /** gram += X^T X. x F32 [T, K]; gram F32 [K, K], kept symmetric. */
+  accumulateGram(x: Tensor, gram: Tensor): Promise<void>;
+  /** A copy of w as F32 with column k multiplied by `factors[k]`. w [N, K] of any float type. */
+  scaleColumns(w: Tensor, factors: Float32Array): Promise<Tensor>;
+  /** A copy of w as F32 with row n multiplied by `factors[n]`. w [N, K], or [N]. */
+  scaleRows(w: Tensor, factors: Float32Array): Promise<Tensor>;
+  /** gram[i][j] *= factors[i] * factors[j], in place: the Gram of x * factors. */
+  scaleGram(gram: Tensor, factors: Float32Array): Promise<void>;
+  /** Counts what makes a weight unusable. */
+  summarize(tensor: Tensor): Promise<TensorSummary>;
+
+  /**
+   * Rounds w [N, K] (F32, F16 or BF16) to the grid. `bounds` [N, G] F32 clamps each group to +-bound first.
+   */
+  quantize(
+    w: Tensor,
+    grid: AffineGrid,
+    options?: { bounds?: Tensor | undefined },
+  ): Promise<QuantizedWeight>;
+  /** (q - zero) * scale: F32 [N, K]. */
+  dequantize(weight: QuantizedWeight): Promise<Tensor>;
+  /** Q(w * s) / s as F32 [N, K], in one pass. */
+  fakeQuantize(w: Tensor, grid: AffineGrid, s?: Float32Array): Promise<Tensor>;
+  /**
+   * For each candidate s of C: trace(D gram D^T), D = w - Q(w * s) / s. w [N, K], gram F32 [K, K],
+   * candidates F32 [C, K]; C sums in fp64.
+   */
+  scaleLosses(
+    w: Tensor,
+    gram: Tensor,
+    grid: AffineGrid,
+    candidates: Tensor,
+  ): Promise<Float64Array>;
+  /** trace(D gram D^T) for D = w - (q - zero) * scale: the error of a finished weight. */
+  quantizationLoss(w: Tensor, gram: Tensor, weight: QuantizedWeight): Promise<number>;
+  /**
+   * For each row and group the bound, among `steps` from 1 down to `1 - maxShrink` of the largest
+   * |w| (exclusive, as the published search: 1 - i * maxShrink / steps), that gives the least
+   * d G_gg d^T on the Gram's diagonal block. w [N, K], gram F32 [K, K].
+   */
+  clipSearch(
+    w: Tensor,
+    gram: Tensor,
+    grid: AffineGrid,
+    options: { steps: number; maxShrink: number },
+  ): Promise<ClipResult>;
+  /**
+   * Coordinate descent on the scales: for each channel in turn tries s[k] * factor for each of
+   * `factors` and keeps what lowers the sum over `weights` of trace(D gram D^T). `channelOf[k]` names
+   * the free scale of input k (equal entries move together). Returns the new s [K] and its loss.
+   */
+  refineScales(
+    weights: readonly Tensor[],
+    gram: Tensor,
+    grid: AffineGrid,
+    s: Float32Array,
+    options: { factors: Float32Array; channelOf: Uint32Array },
+  ): Promise<{ s: Float32Array; loss: number; initialLoss: number }>;
+
+  /** Codes [N, K] (values 0 to 15) to words: I32 [K, N/8] or [N, K/8]. */
+  packInt4(codes: Tensor, layout: Int4Layout): Promise<Tensor>;
+  /** The inverse of {@linkcode Ops.packInt4}: U8 [N, K]. */
+  unpackInt4(words: Tensor, layout: Int4Layout): Promise<Tensor>;
+  /** The layout that {@linkcode Ops.linear} runs. The quantized weight may be disposed afterwards. */
+  pack(weight: QuantizedWeight): Promise<PackedWeight>;
+}
+
+/** A backend: its operations, its files and what it is. */
+export interface Backend extends Ops, Disposable {
+  /** `"cpu"`, `"cuda"` or `"reference"`. */
+  readonly name: string;
+  /** Version, instruction set and threads, for people. */
+  readonly detail: string;
+  /** Maps a file for reading. The caller has checked that it may read it. */
+  mapFile(path: string): MappedFile;
+  /** Highest resident set size of this process so far, in bytes. */
+  peakRssBytes(): number;
+  /** Bytes of all living tensors that are not views. */
+  allocatedBytes(): number;
+  /** Hands cached scratch memory back to the system. */
+  trim(): void;
+}
