@@ -122,6 +122,15 @@ export interface ClipResult extends Disposable {
   readonly clipped: number;
 }
 
+/**
+ * What is known of a linear's inputs X [tokens, K], for measuring the error of its output:
+ * the Gram X^T X [K, K], or some of X's rows [n, K] whose squared errors are multiplied by `weight`
+ * (tokens / n). Both F32.
+ */
+export type InputMoment =
+  | { readonly kind: "gram"; readonly gram: Tensor }
+  | { readonly kind: "tokens"; readonly sample: Tensor; readonly weight: number };
+
 /** Operations on tensors: what `ctx.ops` gives a plugin, and the model's forward pass uses. */
 export interface Ops {
   /** A new tensor full of zeros. */
@@ -195,25 +204,32 @@ export interface Ops {
   /** Q(w * s) / s as F32 [N, K], in one pass. */
   fakeQuantize(w: Tensor, grid: AffineGrid, s?: Float32Array): Promise<Tensor>;
   /**
-   * For each candidate s of C: trace(D gram D^T), D = w - Q(w * s) / s. w [N, K], gram F32 [K, K],
-   * candidates F32 [C, K]; C sums in fp64.
+   * For each candidate s of C the squared error of the output, ||X D^T||^2 = trace(D G D^T) with
+   * D = w - Q(w * s) / s. w [N, K] of any float type, candidates F32 [C, K]; C sums in fp64.
    */
   scaleLosses(
     w: Tensor,
-    gram: Tensor,
+    moment: InputMoment,
     grid: AffineGrid,
     candidates: Tensor,
   ): Promise<Float64Array>;
-  /** trace(D gram D^T) for D = w - (q - zero) * scale: the error of a finished weight. */
-  quantizationLoss(w: Tensor, gram: Tensor, weight: QuantizedWeight): Promise<number>;
+  /** ||X D^T||^2 for D = w - (q - zero) * scale: the squared error of a finished weight. */
+  quantizationLoss(w: Tensor, moment: InputMoment, weight: QuantizedWeight): Promise<number>;
+  /** ||X w^T||^2: the squared output itself, which errors are divided by. */
+  outputEnergy(w: Tensor, moment: InputMoment): Promise<number>;
+  /**
+   * Means over rows of |w[n][k]| / (largest |w| of k's group in row n + 1e-6): F32 [K]. The weight term
+   * of AutoAWQ's search. w [N, K] of any float type.
+   */
+  relativeMagnitude(w: Tensor, groupSize: number): Promise<Float32Array>;
   /**
    * For each row and group the bound, among `steps` from 1 down to `1 - maxShrink` of the largest
    * |w| (exclusive, as the published search: 1 - i * maxShrink / steps), that gives the least
-   * d G_gg d^T on the Gram's diagonal block. w [N, K], gram F32 [K, K].
+   * d G_gg d^T on the Gram's diagonal block, or sum of (x_g . d)^2 on the sample. w [N, K].
    */
   clipSearch(
     w: Tensor,
-    gram: Tensor,
+    moment: InputMoment,
     grid: AffineGrid,
     options: { steps: number; maxShrink: number },
   ): Promise<ClipResult>;

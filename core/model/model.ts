@@ -1,0 +1,102 @@
+/**
+ * A model that is open: blocks that can be loaded one at a time and run.
+ *
+ * @module
+ */
+
+import type { Weight } from "../backend.ts";
+import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
+import type { LinearInfo } from "../plugin.ts";
+import type { Tensor } from "../tensor.ts";
+import type { ModelConfig } from "./config.ts";
+import type { Family } from "./family.ts";
+import type { KvCache } from "./kv_cache.ts";
+
+/** A linear of a loaded block. */
+export interface BlockLinear {
+  /** Name, shape, role and site. */
+  readonly info: LinearInfo;
+  /** [N, K]: a view of the mapped file, or packed integers. */
+  readonly weight: Weight;
+  /** F32 [N], if there is one. */
+  readonly bias: Tensor | undefined;
+}
+
+/** A norm of a loaded block. */
+export interface BlockNorm {
+  /** Full name without `.weight`. */
+  readonly name: string;
+  /** [H], in the checkpoint's type. */
+  readonly weight: Tensor;
+}
+
+/** Replaces weights while a block runs, by full name without `.weight`. */
+export type WeightOverrides = ReadonlyMap<string, Weight>;
+
+/** How a block is run. */
+export interface BlockRun {
+  /** Independent sequences, one after the other in the rows of the input. */
+  readonly sequences: number;
+  /** Position of each sequence's first row. Default 0. */
+  readonly start?: number;
+  /** Keys and values of the tokens before; needs `sequences` 1. */
+  readonly cache?: KvCache;
+  /** Sees the input of every site, [rows, K] F32, before the linears there run. */
+  readonly observe?: (site: string, input: Tensor) => Promise<void>;
+  /** Weights that stand in for the block's own. */
+  readonly overrides?: WeightOverrides;
+  /** Precision of the products. Default `"fp32"`. */
+  readonly precision?: "fp32" | "bf16";
+}
+
+/** One block's weights. Disposing it frees what it owns; views of the file cost nothing. */
+export interface Block extends Disposable {
+  /** Its index. */
+  readonly index: number;
+  /** Name, for example `model.layers.0`. */
+  readonly name: string;
+  /** Its linears by role. */
+  readonly linears: ReadonlyMap<string, BlockLinear>;
+  /** Its norms by role. */
+  readonly norms: ReadonlyMap<string, BlockNorm>;
+  /** The block's output for hidden states [sequences * length, hiddenSize] F32; the input is not changed. */
+  run(hidden: Tensor, options: BlockRun): Promise<Tensor>;
+  /** Output of one module for that module's input (after its norm), without the residual. */
+  runModule(module: "attention" | "mlp", input: Tensor, options: BlockRun): Promise<Tensor>;
+}
+
+/** How a checkpoint's linears are stored, where they are not plain. */
+export interface StoredQuantization {
+  /** Name of the format, for example `awq-gemm`. */
+  readonly format: string;
+  /** Bits of an integer. */
+  readonly bits: number;
+  /** Inputs that share a scale. */
+  readonly groupSize: number;
+}
+
+/** An open model. */
+export interface Model extends Disposable {
+  /** Where it was opened. */
+  readonly directory: string;
+  /** Its family. */
+  readonly family: Family;
+  /** Its sizes and switches. */
+  readonly config: ModelConfig;
+  /** `config.json` as it is. */
+  readonly rawConfig: JsonObject;
+  /** The checkpoint under it. */
+  readonly checkpoint: Checkpoint;
+  /** How its linears are stored; undefined where they are plain. */
+  readonly quantization: StoredQuantization | undefined;
+  /** Every linear inside the blocks, in order. */
+  readonly linears: readonly LinearInfo[];
+  /** Loads a block. The caller disposes it. */
+  loadBlock(index: number): Promise<Block>;
+  /** Lets the system drop the pages of a block's weights. */
+  releaseBlock(index: number): void;
+  /** Hidden states [ids, hiddenSize] F32. */
+  embed(ids: Int32Array): Promise<Tensor>;
+  /** Final norm and head: hidden states [T, hiddenSize] to logits [T, vocabSize] F32. */
+  logits(hidden: Tensor): Promise<Tensor>;
+}
