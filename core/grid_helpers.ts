@@ -30,23 +30,52 @@ export interface GridHelpers {
   ): AffineGrid;
 }
 
+/**
+ * Refuses grid options that fit no linear at all: bits, group size or a name out of range. Plugins call
+ * it when they are made, so that a wrong option is an error before a model is opened.
+ *
+ * @throws {SalientError} `usage`, in one line that says what is allowed.
+ *
+ * @example
+ * ```ts
+ * import { checkGridOptions } from "@salient/quant/plugin";
+ * import assert from "node:assert/strict";
+ *
+ * checkGridOptions({ bits: 3, groupSize: 64 });
+ * assert.throws(() => checkGridOptions({ bits: 9 }), /from 2 to 8/);
+ * ```
+ */
+export function checkGridOptions(options: GridOptions): void {
+  const { bits = 4, groupSize = 128, symmetric = false } = options;
+  if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
+    throw new SalientError("usage", `Bits must be a whole number from 2 to 8 but is ${bits}`);
+  }
+  if (!Number.isInteger(groupSize) || groupSize < -1 || groupSize === 0) {
+    throw new SalientError(
+      "usage",
+      `Group size must be a positive whole number, or -1 for the whole row, but is ${groupSize}`,
+    );
+  }
+  if (typeof symmetric !== "boolean") {
+    throw new SalientError("usage", `Symmetric must be true or false but is ${symmetric}`);
+  }
+  checkName("Scale dtype", options.scaleDtype, ["F16", "BF16", "F32"]);
+  checkName("Range", options.range, ["minmax", "zero"]);
+}
+
+function checkName(what: string, value: string | undefined, allowed: readonly string[]): void {
+  if (value === undefined || allowed.includes(value)) return;
+  throw new SalientError("usage", `${what} must be ${allowed.join(" or ")} but is ${value}`);
+}
+
 /** The grid for a linear, with every default filled in and `groupSize` resolved. */
 export function resolveGrid(
   options: GridOptions,
   linear: { readonly name: string; readonly shape: readonly number[] },
 ): AffineGrid {
-  const bits = options.bits ?? 4;
-  if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
-    throw new SalientError("usage", `Bits must be a whole number from 2 to 8 but is ${bits}`);
-  }
+  checkGridOptions(options);
   const inputs = linear.shape[1] ?? 0;
   const wanted = options.groupSize ?? 128;
-  if (!Number.isInteger(wanted) || wanted < -1 || wanted === 0) {
-    throw new SalientError(
-      "usage",
-      `Group size must be a positive whole number, or -1 for the whole row, but is ${wanted}`,
-    );
-  }
   const groupSize = wanted === -1 ? inputs : wanted;
   if (inputs % groupSize !== 0) {
     const fitting = [128, 64, 32, 16, 8].filter((size) => inputs % size === 0);
@@ -58,7 +87,7 @@ export function resolveGrid(
     );
   }
   return {
-    bits,
+    bits: options.bits ?? 4,
     groupSize,
     symmetric: options.symmetric ?? false,
     scaleDtype: options.scaleDtype ?? "F16",

@@ -31,6 +31,7 @@ export type { ErrorCode, ErrorPlace } from "./errors.ts";
 export { SalientError } from "./errors.ts";
 export { maxCode } from "./grid.ts";
 export { definePlugin } from "./define_plugin.ts";
+export { checkGridOptions } from "./grid_helpers.ts";
 export type {
   AffineGrid,
   ClipResult,
