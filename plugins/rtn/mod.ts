@@ -6,7 +6,12 @@
  * @module
  */
 
-import { checkGridOptions, definePlugin, type GridOptions, type Plugin } from "../../core/plugin.ts";
+import {
+  checkGridOptions,
+  definePlugin,
+  type GridOptions,
+  type Plugin,
+} from "../../core/plugin.ts";
 
 /** What {@linkcode rtn} takes: the grid. */
 export type RtnOptions = GridOptions;
