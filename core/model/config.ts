@@ -48,6 +48,8 @@ export interface ModelConfig {
   readonly windows: readonly number[];
   /** Rotary embedding. */
   readonly rope: RopeConfig;
+  /** Roles of the linears that have a bias, for example `["q", "k", "v"]`. */
+  readonly biases: readonly string[];
   /** Id that a text starts with, if any. */
   readonly bosId: number | undefined;
   /** Ids that end a text. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Weight } from "../backend.ts";
+import type { Backend, Weight } from "../backend.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
@@ -37,10 +37,12 @@ export type WeightOverrides = ReadonlyMap<string, Weight>;
 export interface BlockRun {
   /** Independent sequences, one after the other in the rows of the input. */
   readonly sequences: number;
-  /** Position of each sequence's first row. Default 0. */
+  /** Position of each sequence's first row. Default: rows in the cache, else 0. */
   readonly start?: number;
   /** Keys and values of the tokens before; needs `sequences` 1. */
   readonly cache?: KvCache;
+  /** One cache for each sequence, all equally full, in place of `cache`. */
+  readonly caches?: readonly KvCache[];
   /** Sees the input of every site, [rows, K] F32, before the linears there run. */
   readonly observe?: (site: string, input: Tensor) => Promise<void>;
   /** Weights that stand in for the block's own. */
@@ -85,6 +87,8 @@ export interface Model extends Disposable {
   readonly config: ModelConfig;
   /** `config.json` as it is. */
   readonly rawConfig: JsonObject;
+  /** The backend that its tensors live in and that runs it. */
+  readonly backend: Backend;
   /** The checkpoint under it. */
   readonly checkpoint: Checkpoint;
   /** How its linears are stored; undefined where they are plain. */
