@@ -1,0 +1,61 @@
+/**
+ * The grammar of `salient compare`.
+ *
+ * @module
+ */
+
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { withDefault } from "@optique/core/modifiers";
+import { command, constant, option } from "@optique/core/primitives";
+import { choice, integer } from "@optique/core/valueparser";
+import type { Infer } from "../infer.ts";
+import { listOf } from "../list_of.ts";
+import {
+  awqOptions,
+  backendOptions,
+  calibrationOptions,
+  commonOptions,
+  gridOptions,
+  modelArgument,
+  seqLenOption,
+  textOption,
+} from "../options.ts";
+
+/** The command's grammar. */
+export const compareCommand = command(
+  "compare",
+  object({
+    command: constant("compare"),
+    model: modelArgument,
+    methods: withDefault(
+      option("--methods", listOf(choice(["rtn", "awq"]), "A,B"), {
+        description: message`Methods to compare, with commas between`,
+      }),
+      ["rtn", "awq"] as const,
+    ),
+    bits: withDefault(
+      option("--bits", listOf(integer({ min: 2, max: 8 }), "N,N"), {
+        description: message`Bits of an integer, with commas between`,
+      }),
+      [4, 3] as const,
+    ),
+    text: textOption,
+    ...gridOptions,
+    ...calibrationOptions,
+    seqLen: seqLenOption(2048),
+    ...awqOptions,
+    ...backendOptions,
+    ...commonOptions,
+  }),
+  {
+    brief: message`Measure methods side by side`,
+    description:
+      message`Quantizes in memory with every method and number of bits, and measures perplexity, time and size of each against the original. Nothing is written.`,
+    footer:
+      message`Example: salient compare models/salient-tiny --methods rtn,awq --bits 4,3 --text held-out.txt --seq-len 256`,
+  },
+);
+
+/** What the grammar yields. */
+export type CompareArguments = Infer<typeof compareCommand>;

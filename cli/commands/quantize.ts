@@ -1,0 +1,76 @@
+/**
+ * `salient quantize`: a checkpoint in, a quantized checkpoint out.
+ *
+ * @module
+ */
+
+import { object } from "@optique/core/constructs";
+import { type Message, message } from "@optique/core/message";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { command, constant, option } from "@optique/core/primitives";
+import { choice, integer, string } from "@optique/core/valueparser";
+import type { Infer } from "../infer.ts";
+import {
+  awqOptions,
+  backendOptions,
+  calibrationOptions,
+  commonOptions,
+  gridOptions,
+  memoryOption,
+  modelArgument,
+  pluginOption,
+  seqLenOption,
+} from "../options.ts";
+
+const footer: Message =
+  message`Examples: salient quantize models/salient-tiny --out out/tiny-awq --group-size 32
+salient quantize ./llama --method awq --bits 4 --calib my.jsonl --samples 64 --out ./llama-awq`;
+
+/** The command's grammar. */
+export const quantizeCommand = command(
+  "quantize",
+  object({
+    command: constant("quantize"),
+    model: modelArgument,
+    method: optional(
+      option("--method", choice(["awq", "rtn"], { metavar: "NAME" }), {
+        description: message`How weights are rounded (awq unless a plugin is given)`,
+      }),
+    ),
+    plugins: pluginOption,
+    bits: withDefault(
+      option("--bits", integer({ metavar: "N", min: 2, max: 8 }), {
+        description: message`Bits of an integer, 2 to 8`,
+      }),
+      4,
+    ),
+    ...gridOptions,
+    ...calibrationOptions,
+    seqLen: seqLenOption(512),
+    ...awqOptions,
+    format: withDefault(
+      option("--format", string({ metavar: "NAME" }), {
+        description: message`How the checkpoint is stored`,
+      }),
+      "awq-gemm",
+    ),
+    out: option("--out", string({ metavar: "DIR" }), {
+      description: message`Directory to write; must not exist yet, or be empty`,
+    }),
+    memory: memoryOption,
+    dryRun: option("--dry-run", {
+      description: message`Check everything and say what would be done, without writing`,
+    }),
+    ...backendOptions,
+    ...commonOptions,
+  }),
+  {
+    brief: message`Quantize a checkpoint`,
+    description:
+      message`Reads a Hugging Face checkpoint, quantizes the linears inside its blocks, and writes a checkpoint that inference engines load. The result is reopened and compared before it takes its name.`,
+    footer,
+  },
+);
+
+/** What the grammar yields. */
+export type QuantizeArguments = Infer<typeof quantizeCommand>;

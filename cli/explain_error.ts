@@ -1,0 +1,32 @@
+/**
+ * Errors as the user sees them.
+ *
+ * @module
+ */
+
+import { SalientError } from "../mod.ts";
+
+/** One line for an error, and the exit status it gives. */
+export function explainError(
+  error: unknown,
+  interrupted: boolean,
+): { line: string; status: number } {
+  if (interrupted) return { line: "Interrupted, nothing was kept", status: 130 };
+  if (error instanceof SalientError) {
+    const place = [
+      error.plugin === undefined ? "" : `plugin ${error.plugin}`,
+      error.hook === undefined ? "" : `hook ${error.hook}`,
+      error.tensor === undefined || error.message.includes(error.tensor)
+        ? ""
+        : `tensor ${error.tensor}`,
+      error.file === undefined || error.message.includes(error.file) ? "" : `file ${error.file}`,
+    ].filter((part) => part !== "" && !error.message.includes(part)).join(", ");
+    const line = error.message.replaceAll(/\s*\n+\s*/g, " ");
+    return { line: place === "" ? line : `${line} (${place})`, status: error.exitStatus };
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return {
+    line: `${text.replaceAll(/\s*\n+\s*/g, " ")} (not expected: run again with --verbose)`,
+    status: 1,
+  };
+}

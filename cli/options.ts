@@ -1,0 +1,131 @@
+/**
+ * Options that several commands share.
+ *
+ * @module
+ */
+
+import { message } from "@optique/core/message";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
+import { choice, fileSize, float, integer, string } from "@optique/core/valueparser";
+
+/** The model: a directory. */
+export const modelArgument = argument(string({ metavar: "MODEL" }), {
+  description: message`Directory of a Hugging Face checkpoint (config.json and safetensors)`,
+});
+
+/** Options that every command takes. */
+export const commonOptions = {
+  json: option("--json", {
+    description: message`Print one JSON object on standard output`,
+  }),
+  verbose: option("--verbose", {
+    description: message`Show the stack trace of an error`,
+  }),
+} as const;
+
+/** Options that choose who computes. */
+export const backendOptions = {
+  backend: withDefault(
+    option("--backend", choice(["auto", "cpu", "cuda", "reference"], { metavar: "NAME" }), {
+      description: message`Who computes; auto takes the fastest there is`,
+    }),
+    "auto" as const,
+  ),
+  threads: withDefault(
+    option("--threads", integer({ metavar: "N", min: 0, max: 1024 }), {
+      description: message`Threads of the cpu backend, 0 for one on each core`,
+    }),
+    0,
+  ),
+} as const;
+
+/** Options that describe the integers, for one run. */
+export const gridOptions = {
+  groupSize: withDefault(
+    option("--group-size", integer({ metavar: "N", min: -1 }), {
+      description: message`Inputs that share a scale; -1 for a whole row`,
+    }),
+    128,
+  ),
+  symmetric: option("--symmetric", {
+    description: message`Fix the zero point in the middle of the range`,
+  }),
+} as const;
+
+/** Options that choose calibration text. */
+export const calibrationOptions = {
+  calib: withDefault(
+    option("--calib", string({ metavar: "SOURCE" }), {
+      description:
+        message`Calibration text: a .txt, .jsonl or .parquet file, an npm: package, self, or default (public domain text)`,
+    }),
+    "default",
+  ),
+  samples: withDefault(
+    option("--samples", integer({ metavar: "N", min: 1 }), {
+      description: message`Calibration windows`,
+    }),
+    128,
+  ),
+  seed: withDefault(
+    option("--seed", integer({ metavar: "N", min: 0 }), {
+      description: message`0 takes the first windows in order, another number picks them at random`,
+    }),
+    0,
+  ),
+} as const;
+
+/** Tokens of a window; the default differs by command. */
+export function seqLenOption<const N extends number>(fallback: N) {
+  return withDefault(
+    option("--seq-len", integer({ metavar: "N", min: 2 }), {
+      description: message`Tokens of a window`,
+    }),
+    fallback,
+  );
+}
+
+/** Options of the AWQ search. */
+export const awqOptions = {
+  objective: optional(
+    option("--objective", choice(["gram", "module"], { metavar: "NAME" }), {
+      description: message`awq: compare outputs of each linear (gram) or of the whole module`,
+    }),
+  ),
+  search: optional(
+    option("--search", choice(["grid", "channel"], { metavar: "NAME" }), {
+      description: message`awq: search one exponent (grid), or refine each channel after it`,
+    }),
+  ),
+  noClip: option("--no-clip", {
+    description: message`awq: leave out the clip search`,
+  }),
+} as const;
+
+/** Bytes such as 8GiB. */
+export const memoryOption = optional(
+  option("--memory", fileSize({ metavar: "SIZE" }), {
+    description: message`Refuse, or spill to disk, rather than use more memory than this (8GiB)`,
+  }),
+);
+
+/** Plugins of third parties. */
+export const pluginOption = multiple(
+  option("--plugin", string({ metavar: "P" }), {
+    description: message`A plugin's file or npm: package, run before the method; repeatable`,
+  }),
+);
+
+/** The text that is measured. */
+export const textOption = option("--text", string({ metavar: "FILE" }), {
+  description: message`Text to measure perplexity on: a file or an npm: package`,
+});
+
+/** Sampling temperature. */
+export const temperatureOption = withDefault(
+  option("--temperature", float({ metavar: "T", min: 0 }), {
+    description: message`0 always takes the likeliest token`,
+  }),
+  0,
+);

@@ -1,0 +1,21 @@
+/**
+ * `salient doctor`: what can compute here.
+ *
+ * @module
+ */
+
+import { probeBackends } from "../../mod.ts";
+import { printJson, printLine } from "../output.ts";
+import { formatTable } from "../table.ts";
+
+/** Prints the backends, and what is missing. */
+export async function runDoctor(args: { readonly json: boolean }): Promise<void> {
+  const backends = await probeBackends();
+  if (args.json) return printJson({ deno: Deno.version.deno, backends, devices: [] });
+  printLine(`deno ${Deno.version.deno} on ${Deno.build.os}-${Deno.build.arch}`);
+  printLine();
+  printLine(formatTable(
+    ["backend", "works", "version", "detail"],
+    backends.map((b) => [b.name, b.available ? "yes" : "no", b.version, b.detail]),
+  ));
+}

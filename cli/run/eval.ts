@@ -1,0 +1,47 @@
+/**
+ * `salient eval`: perplexity.
+ *
+ * @module
+ */
+
+import { loadTokenizer, openBackend, openModel, perplexity, readText } from "../../mod.ts";
+import type { EvalArguments } from "../commands/eval.ts";
+import { formatPerplexity, formatSeconds } from "../format.ts";
+import { printJson, printLine } from "../output.ts";
+import { WindowProgress } from "../window_progress.ts";
+
+/** Measures and prints perplexity. */
+export async function runEval(args: EvalArguments, signal: AbortSignal): Promise<void> {
+  using backend = await openBackend(args.backend, { threads: args.threads });
+  using model = await openModel(args.model, backend);
+  const tokenizer = await loadTokenizer(args.model);
+  tokenizer.checkVocabulary(model.config.vocabSize);
+  const text = await readText(args.text);
+  const ids = tokenizer.encode(text.text);
+  using progress = new WindowProgress("perplexity", args.json);
+  const result = await perplexity(model, ids, {
+    seqLen: args.seqLen,
+    ...(args.stride === undefined ? {} : { stride: args.stride }),
+    signal,
+    onProgress: (done, total) => progress.update(done, total),
+  });
+  progress.finish();
+  if (args.json) {
+    return printJson({
+      model: args.model,
+      text: args.text,
+      tokens: result.tokens,
+      seqLen: result.seqLen,
+      windows: result.windows,
+      ...(args.stride === undefined ? {} : { stride: args.stride }),
+      perplexity: result.perplexity,
+      seconds: result.seconds,
+      backend: backend.name,
+    });
+  }
+  printLine(
+    `perplexity ${formatPerplexity(result.perplexity)} over ${result.windows} windows of ` +
+      `${result.seqLen} tokens (${result.tokens.toLocaleString("en")} tokens in ` +
+      `${formatSeconds(result.seconds)}, ${backend.name})`,
+  );
+}

@@ -1,0 +1,31 @@
+/**
+ * `salient generate`: lets a model write.
+ *
+ * @module
+ */
+
+import { generate, loadTokenizer, openBackend, openModel } from "../../mod.ts";
+import type { GenerateArguments } from "../commands/generate.ts";
+import { printJson, printNotice, printText } from "../output.ts";
+
+/** Streams the text to standard output, and its speed to standard error. */
+export async function runGenerate(args: GenerateArguments, signal: AbortSignal): Promise<void> {
+  using backend = await openBackend(args.backend, { threads: args.threads });
+  using model = await openModel(args.model, backend);
+  const tokenizer = await loadTokenizer(args.model);
+  tokenizer.checkVocabulary(model.config.vocabSize);
+  if (!args.json) printText(args.prompt);
+  const result = await generate(model, tokenizer, args.prompt, {
+    maxTokens: args.maxTokens,
+    temperature: args.temperature,
+    seed: args.seed,
+    signal,
+    ...(args.json ? {} : { onText: printText }),
+  });
+  if (args.json) return printJson({ model: args.model, ...result, backend: backend.name });
+  printText("\n");
+  printNotice(
+    `${result.tokens} tokens at ${result.tokensPerSecond.toFixed(1)} a second, prompt of ` +
+      `${result.promptTokens} at ${result.prefillTokensPerSecond.toFixed(1)} (${backend.name})`,
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * `salient inspect`: what a checkpoint is.
+ *
+ * @module
+ */
+
+import { inspectModel, openBackend, openModel } from "../../mod.ts";
+import type { InspectArguments } from "../commands/inspect.ts";
+import { formatBytes } from "../format.ts";
+import { printJson, printLine } from "../output.ts";
+import { formatTable } from "../table.ts";
+
+/** Prints a checkpoint's format and sizes. */
+export async function runInspect(args: InspectArguments): Promise<void> {
+  using backend = await openBackend("auto");
+  using model = await openModel(args.model, backend);
+  const found = inspectModel(model);
+  if (args.json) return printJson(found);
+  const grid = found.bits === null
+    ? "not quantized"
+    : `${found.bits} bits in groups of ${found.groupSize}`;
+  printLine(`${found.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}`);
+  printLine(
+    `${found.parameters.toLocaleString("en")} parameters in ${formatBytes(found.bytes)}; ` +
+      `${found.bitsPerWeight.toFixed(3)} bits a weight in the blocks, ` +
+      `${formatBytes(found.otherBytes)} outside them`,
+  );
+  printLine();
+  printLine(formatTable(
+    ["linear", "out", "in", "stored", "bits", "group", "bytes"],
+    found.linears.map((linear) => [
+      linear.name,
+      String(linear.shape[0]),
+      String(linear.shape[1]),
+      linear.stored,
+      String(linear.bits),
+      linear.groupSize === null ? "" : String(linear.groupSize),
+      String(linear.bytes),
+    ]),
+  ));
+}
