@@ -1,0 +1,48 @@
+/**
+ * `salient compare`: methods side by side.
+ *
+ * @module
+ */
+
+import { loadTokenizer, openBackend, openModel, readText } from "../../mod.ts";
+import type { CompareArguments } from "../commands/compare.ts";
+import { comparisonTable } from "../comparison_table.ts";
+import { type MeasuredRow, measureMethods } from "../measure_methods.ts";
+import { methodPlugin } from "../methods.ts";
+import { printJson, printLine } from "../output.ts";
+import { progressStyle, RunProgress } from "../run_progress.ts";
+import { calibrate } from "./calibrate.ts";
+
+/** Measures and prints the table. */
+export async function runCompare(args: CompareArguments, signal: AbortSignal): Promise<void> {
+  using backend = await openBackend(args.backend, { threads: args.threads });
+  using model = await openModel(args.model, backend);
+  const tokenizer = await loadTokenizer(args.model);
+  const text = await readText(args.text);
+  const ids = tokenizer.encode(text.text);
+  const calibration = await calibrate({ ...args, seqLen: args.seqLen }, model, signal);
+  const methods = args.bits.flatMap((bits) =>
+    args.methods.map((method) => ({
+      method,
+      bits,
+      groupSize: args.groupSize,
+      plugins: [methodPlugin(method, { ...args, bits })],
+    }))
+  );
+  using progress = new RunProgress(progressStyle(args.json));
+  const rows: MeasuredRow[] = [];
+  const options = {
+    backend,
+    model,
+    calibration,
+    ids,
+    seqLen: args.seqLen,
+    seed: args.seed,
+    signal,
+    onEvent: progress.take,
+  };
+  for await (const row of measureMethods(methods, options)) rows.push(row);
+  progress[Symbol.dispose]();
+  if (args.json) return printJson({ model: args.model, text: args.text, rows });
+  printLine(comparisonTable(rows));
+}

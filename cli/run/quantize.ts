@@ -1,0 +1,72 @@
+/**
+ * `salient quantize`: a checkpoint in, a quantized checkpoint out.
+ *
+ * @module
+ */
+
+import { openBackend, openModel, type Plugin, quantize } from "../../mod.ts";
+import type { QuantizeArguments } from "../commands/quantize.ts";
+import { formatBytes, formatSeconds } from "../format.ts";
+import { loadPlugin, methodPlugin } from "../methods.ts";
+import { printJson, printLine, printNotice } from "../output.ts";
+import { progressStyle, RunProgress } from "../run_progress.ts";
+import { calibrate } from "./calibrate.ts";
+
+/** The plugins asked for, in order: those of third parties, then the method. */
+async function choosePlugins(args: QuantizeArguments): Promise<Plugin[]> {
+  const plugins: Plugin[] = [];
+  for (const name of args.plugins) plugins.push(await loadPlugin(name, args));
+  if (args.method !== undefined || plugins.length === 0) {
+    plugins.push(methodPlugin(args.method ?? "awq", args));
+  }
+  return plugins;
+}
+
+/** Quantizes, and prints what came of it. */
+export async function runQuantize(args: QuantizeArguments, signal: AbortSignal): Promise<void> {
+  const plugins = await choosePlugins(args);
+  using backend = await openBackend(args.backend, { threads: args.threads });
+  using model = await openModel(args.model, backend);
+  const observes = plugins.some((plugin) => plugin.observe !== undefined);
+  const calibration = observes ? await calibrate(args, model, signal) : undefined;
+  if (calibration !== undefined && !args.json) {
+    printNotice(
+      `calibrating on ${calibration.samples} windows of ${calibration.seqLen} = ` +
+        `${calibration.tokens.toLocaleString("en")} tokens from ${calibration.source}`,
+    );
+  }
+  using progress = new RunProgress(progressStyle(args.json));
+  const report = await quantize({
+    model,
+    backend,
+    plugins,
+    ...(calibration === undefined ? {} : { calibration }),
+    format: args.format,
+    out: args.out,
+    ...(args.memory === undefined ? {} : { memory: args.memory }),
+    seed: args.seed,
+    dryRun: args.dryRun,
+    signal,
+    onEvent: progress.take,
+  });
+  progress[Symbol.dispose]();
+  if (args.json) return printJson(report);
+  if (args.dryRun) {
+    return printLine(`nothing written: ${args.model} would become ${report.format} in ${args.out}`);
+  }
+  const better = report.layers.filter((layer) => layer.error < layer.rtnError).length;
+  printLine(
+    `${report.out}: ${report.method}, ${report.bits} bits, groups of ${report.groupSize}, ` +
+      `${report.format}; ${formatBytes(report.bytesBefore)} became ${
+        formatBytes(report.bytesAfter)
+      } in ${formatSeconds(report.seconds)} (${report.backend}, peak memory ${
+        formatBytes(report.peakRssBytes)
+      })`,
+  );
+  if (calibration !== undefined) {
+    printLine(
+      `${better} of ${report.layers.length} linears have a smaller output error than plain rounding`,
+    );
+  }
+  printLine(`measure it: salient eval ${report.out} --text FILE`);
+}
