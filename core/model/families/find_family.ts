@@ -1,0 +1,34 @@
+/**
+ * The families that Salient knows. A new one is a file beside this one and a line in the list.
+ *
+ * @module
+ */
+
+import type { JsonObject } from "../../checkpoint/types.ts";
+import { SalientError } from "../../errors.ts";
+import { ConfigReader } from "../config_reader.ts";
+import type { Family } from "../family.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
+
+/** Every family. */
+export const families: readonly Family[] = [llama, mistral, qwen2, qwen3];
+
+/** The family that `architectures` in `config.json` names; an input error if it is none of ours. */
+export function findFamily(config: JsonObject): Family {
+  const reader = new ConfigReader(config);
+  const named = reader.strings("architectures") ?? [];
+  if (named.length === 0) reader.fail("architectures", "must name the model's class");
+  const found = families.find((family) =>
+    named.some((name) => family.architectures.includes(name))
+  );
+  if (found !== undefined) return found;
+  const known = families.flatMap((family) => family.architectures.slice(0, 1));
+  throw new SalientError(
+    "input",
+    `Architecture ${named.join(", ").slice(0, 80)} is not known: use one of ${known.join(", ")}`,
+    { file: "config.json" },
+  );
+}

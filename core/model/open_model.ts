@@ -1,0 +1,184 @@
+/**
+ * Opens models.
+ *
+ * @module
+ */
+
+import type { Backend } from "../backend.ts";
+import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
+import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
+import { SalientError } from "../errors.ts";
+import { recogniseFormat } from "../export/formats.ts";
+import type { LinearInfo } from "../plugin.ts";
+import type { Tensor } from "../tensor.ts";
+import { ConfigReader } from "./config_reader.ts";
+import type { ModelConfig } from "./config.ts";
+import type { Family } from "./family.ts";
+import { findFamily } from "./families/find_family.ts";
+import { blockName, type BlockSource, checkTensor, listLinears, loadBlock } from "./load_block.ts";
+import type { Block, Model, StoredQuantization } from "./model.ts";
+import { RopeCache } from "./rope_cache.ts";
+
+/**
+ * Opens a checkpoint as a model: recognises its family and, if it is quantized, its format, and checks
+ * that every tensor is there with the shape that `config.json` gives it. No weight is read yet.
+ *
+ * @param directory A Hugging Face directory.
+ * @param backend Holds the tensors and runs the model; must outlive it.
+ * @returns The model. The caller disposes it.
+ * @throws {SalientError} `input`, naming the key of `config.json` or the tensor at fault.
+ *
+ * @example The first block's output for three tokens
+ * ```ts
+ * import { createReferenceBackend, openModel } from "@salient/quant";
+ * import assert from "node:assert/strict";
+ *
+ * using backend = createReferenceBackend();
+ * using model = await openModel("models/salient-tiny", backend);
+ * using hidden = await model.embed(Int32Array.of(35, 461, 457));
+ * using block = await model.loadBlock(0);
+ * using output = await block.run(hidden, { sequences: 1 });
+ * assert.deepEqual(output.shape, [3, 128]);
+ * ```
+ */
+export async function openModel(directory: string, backend: Backend): Promise<Model> {
+  using opened = new DisposableStack();
+  const checkpoint = opened.use(await openCheckpoint(directory, backend));
+  const family = findFamily(checkpoint.config);
+  const config = withGenerationEos(family.readConfig(checkpoint.config), checkpoint);
+  const recognised = findFormat(checkpoint);
+  const rope = opened.use(new RopeCache(backend, config.rope, config.maxPositions));
+  const source: BlockSource = {
+    checkpoint,
+    family,
+    config,
+    backend,
+    rope,
+    decode: recognised === undefined ? undefined : async (info) => {
+      const { format, stored } = recognised;
+      using weight = await format.decode(checkpoint, info, stored, backend);
+      return await backend.pack(weight);
+    },
+  };
+  const vocabulary = [config.vocabSize, config.hiddenSize];
+  checkTensor(checkpoint, family.names.embedding, vocabulary);
+  const linears = listLinears(source);
+  checkTensor(checkpoint, family.names.finalNorm, [config.hiddenSize]);
+  const headName = config.tiedEmbeddings ? family.names.embedding : family.names.head;
+  checkTensor(checkpoint, headName, vocabulary);
+  const embedding = opened.use(checkpoint.tensor(family.names.embedding));
+  const finalNorm = opened.use(checkpoint.tensor(family.names.finalNorm));
+  const head = opened.use(checkpoint.tensor(headName));
+  return new OpenModel({
+    source,
+    linears,
+    embedding,
+    finalNorm,
+    head,
+    quantization: recognised?.stored,
+    opened: opened.move(),
+  });
+}
+
+interface ModelParts {
+  readonly source: BlockSource;
+  readonly linears: readonly LinearInfo[];
+  readonly embedding: Tensor;
+  readonly finalNorm: Tensor;
+  readonly head: Tensor;
+  readonly quantization: StoredQuantization | undefined;
+  readonly opened: Disposable;
+}
+
+class OpenModel implements Model {
+  readonly directory: string;
+  readonly family: Family;
+  readonly config: ModelConfig;
+  readonly rawConfig: JsonObject;
+  readonly backend: Backend;
+  readonly checkpoint: Checkpoint;
+  readonly quantization: StoredQuantization | undefined;
+  readonly linears: readonly LinearInfo[];
+  readonly #parts: ModelParts;
+
+  constructor(parts: ModelParts) {
+    const { checkpoint, family, config, backend } = parts.source;
+    this.directory = checkpoint.directory;
+    this.family = family;
+    this.config = config;
+    this.rawConfig = checkpoint.config;
+    this.backend = backend;
+    this.checkpoint = checkpoint;
+    this.quantization = parts.quantization;
+    this.linears = parts.linears;
+    this.#parts = parts;
+  }
+
+  async loadBlock(index: number): Promise<Block> {
+    this.#checkIndex(index);
+    const infos = this.linears.filter((info) => info.block === index);
+    return await loadBlock(this.#parts.source, index, infos);
+  }
+
+  releaseBlock(index: number): void {
+    this.#checkIndex(index);
+    const prefix = `${blockName(this.family, index)}.`;
+    for (const name of this.checkpoint.entries.keys()) {
+      if (name.startsWith(prefix)) this.checkpoint.release(name);
+    }
+  }
+
+  async embed(ids: Int32Array): Promise<Tensor> {
+    const { vocabSize } = this.config;
+    const wrong = ids.find((id) => id < 0 || id >= vocabSize);
+    if (wrong !== undefined) {
+      throw new SalientError(
+        "input",
+        `Token ${wrong} is outside the ${vocabSize} rows of the embedding of ${this.directory}: ` +
+          `use the model's own tokenizer`,
+        { file: this.directory, tensor: this.family.names.embedding },
+      );
+    }
+    return await this.backend.embed(this.#parts.embedding, ids);
+  }
+
+  async logits(hidden: Tensor): Promise<Tensor> {
+    const { normEps, normOffset } = this.config;
+    const { finalNorm, head } = this.#parts;
+    using normed = await this.backend.rmsNorm(hidden, finalNorm, normEps, normOffset);
+    return await this.backend.linear(normed, head);
+  }
+
+  [Symbol.dispose](): void {
+    this.#parts.opened[Symbol.dispose]();
+  }
+
+  #checkIndex(index: number): void {
+    if (Number.isInteger(index) && index >= 0 && index < this.config.blocks) return;
+    throw new SalientError(
+      "failed",
+      `Block ${index} is not among the ${this.config.blocks} of ${this.directory}`,
+    );
+  }
+}
+
+/** `generation_config.json` may name more ids that end a text than `config.json` does. */
+function withGenerationEos(config: ModelConfig, checkpoint: Checkpoint): ModelConfig {
+  if (checkpoint.generationConfig === undefined) return config;
+  const more = new ConfigReader(checkpoint.generationConfig, "", "generation_config.json")
+    .integers("eos_token_id", { min: 0, max: 2 ** 31 - 1 });
+  return { ...config, eosIds: [...new Set([...config.eosIds, ...more])] };
+}
+
+function findFormat(checkpoint: Checkpoint): ReturnType<typeof recogniseFormat> {
+  const found = recogniseFormat(checkpoint.config);
+  const stated = checkpoint.config.quantization_config ?? undefined;
+  if (found !== undefined || stated === undefined) return found;
+  const method = new ConfigReader(checkpoint.config).object("quantization_config")
+    ?.string("quant_method", "unnamed");
+  throw new SalientError(
+    "input",
+    `${checkpoint.directory} is quantized by the method ${method}, which is not known`,
+    { file: `${checkpoint.directory}/config.json` },
+  );
+}
