@@ -1,0 +1,140 @@
+/**
+ * A column of a parquet file as a source.
+ *
+ * @module
+ */
+
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+import { openRegularFile, type RegularFile } from "../checkpoint/open_regular_file.ts";
+import { readFully } from "../checkpoint/read_json.ts";
+import { showName } from "../checkpoint/show_name.ts";
+import { SalientError } from "../errors.ts";
+import { refuseDirectory } from "../text_file.ts";
+import { checkMessages } from "./chat_messages.ts";
+import type { SourceDocument, TextSource } from "./document.ts";
+
+/** Largest column of one row group, unpacked; a row group is read as one piece. */
+const MOST_GROUP_BYTES = 2 ** 30;
+
+/**
+ * A column of a parquet file: text, or a list of `{ role, content }`. Only the column's own bytes are
+ * read, one row group after the other. Rows without a value are passed over.
+ *
+ * @param path The file.
+ * @param column Name of the column. Default `text`, else `messages`.
+ */
+export function parquetSource(path: string, column?: string): TextSource {
+  return {
+    name: column === undefined ? path : `${path}#${column}`,
+    async *documents(): AsyncGenerator<SourceDocument> {
+      await refuseDirectory(path, "a parquet file");
+      using opened = await openRegularFile(path);
+      const file = rangesOf(opened, path);
+      const metadata = await guard(path, () => parquetMetadataAsync(file));
+      const name = chooseColumn(metadata, path, column);
+      let rowStart = 0;
+      for (const group of metadata.row_groups) {
+        const rowEnd = rowStart + Number(group.num_rows);
+        checkGroupSize(group, name, path);
+        const rows = await guard(path, () =>
+          parquetReadObjects({
+            file,
+            metadata,
+            compressors,
+            columns: [name],
+            rowStart,
+            rowEnd,
+          }));
+        for (let i = 0; i < rows.length; i++) {
+          const value: unknown = rows[i]?.[name];
+          if (value === null || value === undefined) continue;
+          yield toDocument(value, `${path}, row ${rowStart + i + 1}`, path, name);
+        }
+        rowStart = rowEnd;
+      }
+    },
+  };
+}
+
+function toDocument(value: unknown, place: string, file: string, column: string): SourceDocument {
+  if (typeof value === "string") return { kind: "text", text: value };
+  if (Array.isArray(value)) {
+    return { kind: "chat", messages: checkMessages(value, place, file), place };
+  }
+  throw new SalientError(
+    "input",
+    `${place}: the column ${showName(column)} holds neither text nor messages; ` +
+      `choose another with FILE#COLUMN`,
+    { file },
+  );
+}
+
+/** The file by ranges, each checked against its length. */
+function rangesOf(opened: RegularFile, path: string): AsyncBuffer {
+  const { handle, byteLength } = opened;
+  return {
+    byteLength,
+    async slice(start: number, end: number = byteLength): Promise<ArrayBuffer> {
+      const from = start < 0 ? byteLength + start : start;
+      if (!(from >= 0 && from <= end && end <= byteLength)) {
+        throw new RangeError(`it points at bytes ${from} to ${end} of ${byteLength}`);
+      }
+      const bytes = new Uint8Array(end - from);
+      await handle.seek(from, Deno.SeekMode.Start);
+      await readFully(handle, bytes, path);
+      return bytes.buffer;
+    },
+  };
+}
+
+function chooseColumn(metadata: FileMetaData, path: string, column: string | undefined): string {
+  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+  const wanted = column === undefined ? ["text", "messages"] : [column];
+  const chosen = wanted.find((name) => names.includes(name));
+  if (chosen !== undefined) return chosen;
+  throw new SalientError(
+    "input",
+    `${path} has no column ${wanted.map(showName).join(" or ")}: choose one of ` +
+      `${names.slice(0, 20).map(showName).join(", ")} with FILE#COLUMN`,
+    { file: path },
+  );
+}
+
+function checkGroupSize(
+  group: FileMetaData["row_groups"][number],
+  name: string,
+  path: string,
+): void {
+  let bytes = 0;
+  for (const { meta_data } of group.columns) {
+    if (meta_data?.path_in_schema[0] === name) bytes += Number(meta_data.total_uncompressed_size);
+  }
+  if (bytes <= MOST_GROUP_BYTES) return;
+  throw new SalientError(
+    "input",
+    `${path} has a row group with ${bytes} bytes of ${showName(name)}, more than the ` +
+      `${MOST_GROUP_BYTES} that are read at once: write it with smaller row groups`,
+    { file: path },
+  );
+}
+
+async function guard<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (cause instanceof SalientError) throw cause;
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
+    throw new SalientError(
+      "input",
+      `${path} cannot be read as parquet: ${reason.slice(0, 200)}; fetch it again`,
+      { file: path, cause },
+    );
+  }
+}
