@@ -110,3 +110,8 @@ export async function refused(
   }
   return assert.fail(`nothing was thrown, expected ${message}`);
 }
+
+/** Names in a directory, sorted. */
+export function list(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map((entry) => entry.name).sort();
+}
