@@ -79,21 +79,23 @@ CASES = {
     },
     "llama-yarn": LLAMA | {
         "head_dim": 16,
+        "max_position_embeddings": 1024,
         "rope_parameters": {
             "rope_type": "yarn",
             "rope_theta": 100.0,
             "factor": 4.0,
-            "original_max_position_embeddings": 16,
+            "original_max_position_embeddings": 256,
             "beta_fast": 4.0,
         },
     },
     "llama-yarn-mscale": LLAMA | {
         "head_dim": 16,
+        "max_position_embeddings": 1024,
         "rope_parameters": {
             "rope_type": "yarn",
             "rope_theta": 100.0,
             "factor": 4.0,
-            "original_max_position_embeddings": 16,
+            "original_max_position_embeddings": 256,
             "beta_fast": 3.0,
             "beta_slow": 0.5,
             "mscale": 1.2,
