@@ -1,0 +1,54 @@
+/**
+ * The parity suite: every operation of a backend against the reference, on seeded random data.
+ *
+ * @module
+ */
+
+import type { Backend } from "../../core/backend.ts";
+import { createReferenceBackend } from "../../ffi/reference/reference_backend.ts";
+import assert from "node:assert/strict";
+import { castCases } from "./suite/cast_cases.ts";
+import { fileCases } from "./suite/file_cases.ts";
+import { linearCases } from "./suite/linear_cases.ts";
+import { modelCases } from "./suite/model_cases.ts";
+import { packCases } from "./suite/pack_cases.ts";
+import { Pair } from "./suite/pair.ts";
+import { quantizeCases } from "./suite/quantize_cases.ts";
+import { refusalCases } from "./suite/refusal_cases.ts";
+import { searchCases } from "./suite/search_cases.ts";
+import { statisticsCases } from "./suite/statistics_cases.ts";
+import { tensorCases } from "./suite/tensor_cases.ts";
+
+/** Registers one case; its body is given the backend under test and the reference. */
+export type RegisterCase = (label: string, body: (pair: Pair) => void | Promise<void>) => void;
+
+/**
+ * Registers the suite's cases with `Deno.test`. Each makes a backend, disposes everything it made with it,
+ * and checks that no tensor is left before it disposes the backend.
+ *
+ * @param name Starts the cases' names, for example `"cpu avx2"`.
+ * @param make Makes the backend under test; called once for each case.
+ */
+export function runBackendSuite(name: string, make: () => Backend): void {
+  const register: RegisterCase = (label, body) => {
+    Deno.test(`${name}: ${label}`, async () => {
+      using tested = make();
+      using oracle = createReferenceBackend();
+      {
+        using pair = new Pair(tested, oracle, label);
+        await body(pair);
+      }
+      assert.equal(tested.allocatedBytes(), 0, "bytes left after every tensor was disposed");
+    });
+  };
+  tensorCases(register);
+  castCases(register);
+  fileCases(register);
+  linearCases(register);
+  modelCases(register);
+  statisticsCases(register);
+  quantizeCases(register);
+  searchCases(register);
+  packCases(register);
+  refusalCases(register);
+}
