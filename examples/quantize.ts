@@ -12,7 +12,12 @@ import { awq } from "@salient/quant/plugins/awq";
 using backend = await openBackend("auto");
 using model = await openModel("models/salient-tiny", backend);
 const tokenizer = await loadTokenizer("models/salient-tiny");
-const calibration = await loadCalibration({ tokenizer, samples: 64, seqLen: 256 });
+const calibration = await loadCalibration({
+  source: "default",
+  tokenizer,
+  samples: 64,
+  seqLen: 256,
+});
 const report = await quantize({
   model,
   backend,
