@@ -1,0 +1,20 @@
+/**
+ * Transposes small matrices of numbers.
+ *
+ * @module
+ */
+
+/** [rows, columns] to [columns, rows]. */
+export function transpose(
+  values: Float32Array,
+  rows: number,
+  columns: number,
+): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      result[column * rows + row] = values[row * columns + column]!;
+    }
+  }
+  return result;
+}

@@ -1,0 +1,96 @@
+/**
+ * The check that what was written is what was meant.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { Ops, QuantizedWeight } from "../backend.ts";
+import { showName } from "../checkpoint/show_name.ts";
+import type { Checkpoint } from "../checkpoint/types.ts";
+import { SalientError } from "../errors.ts";
+import type { StoredQuantization } from "../model/model.ts";
+import type { LinearInfo } from "../plugin.ts";
+import type { Tensor } from "../tensor.ts";
+import { rowBytes } from "./row_bytes.ts";
+import type { ExportFormat } from "./types.ts";
+
+/** What stands for a quantized weight once the weight itself is gone. */
+export interface QuantizedDigest {
+  /** Bits of an integer. */
+  readonly bits: number;
+  /** Inputs that share a scale. */
+  readonly groupSize: number;
+  /** SHA-256 of the codes, in hexadecimal. */
+  readonly codes: string;
+  /** SHA-256 of the scales. */
+  readonly scales: string;
+  /** SHA-256 of the zero points. */
+  readonly zeros: string;
+}
+
+/** The digest of a quantized weight, to be compared with what a file holds. */
+export function digestQuantized(weight: QuantizedWeight, ops: Ops): QuantizedDigest {
+  return {
+    bits: weight.grid.bits,
+    groupSize: weight.grid.groupSize,
+    codes: sha256(weight.codes, ops),
+    scales: sha256(weight.scales, ops),
+    zeros: sha256(weight.zeros, ops),
+  };
+}
+
+/** What {@linkcode verifyLinear} compares. */
+export interface Verification {
+  /** The checkpoint that was written, opened again. */
+  readonly checkpoint: Checkpoint;
+  /** The linear. */
+  readonly linear: LinearInfo;
+  /** The format it was written in. */
+  readonly format: ExportFormat;
+  /** What the format recognised in the written `config.json`. */
+  readonly stored: StoredQuantization;
+  /** What was to be written. */
+  readonly expected: QuantizedDigest;
+  /** The backend. */
+  readonly ops: Ops;
+}
+
+/**
+ * Reads a linear back and compares it, integer by integer, with what was meant.
+ *
+ * @throws {SalientError} `failed`, naming the linear and what differs.
+ */
+export async function verifyLinear(options: Verification): Promise<void> {
+  const { checkpoint, linear, format, stored, expected, ops } = options;
+  let found: QuantizedDigest;
+  try {
+    using weight = await format.decode(checkpoint, linear, stored, ops);
+    found = digestQuantized(weight, ops);
+  } catch (cause) {
+    if (!(cause instanceof SalientError) || cause.code !== "input") throw cause;
+    throw failed(options, `cannot be read back (${cause.message})`, cause);
+  }
+  const parts = ["bits", "groupSize", "codes", "scales", "zeros"] as const;
+  const different = parts.find((part) => found[part] !== expected[part]);
+  if (different !== undefined) {
+    const name = different === "groupSize" ? "group size" : different;
+    throw failed(options, `does not read back as it was meant: its ${name} differ`);
+  }
+}
+
+function failed({ checkpoint, linear }: Verification, text: string, cause?: unknown): SalientError {
+  return new SalientError(
+    "failed",
+    `Linear ${
+      showName(linear.name)
+    } in ${checkpoint.directory} ${text}; do not use this checkpoint, write it again`,
+    { file: checkpoint.directory, tensor: linear.name, cause },
+  );
+}
+
+function sha256(tensor: Tensor, ops: Ops): string {
+  const hash = createHash("sha256");
+  for (const bytes of rowBytes(ops, tensor)) hash.update(bytes);
+  return hash.digest("hex");
+}
