@@ -131,11 +131,12 @@ class DirectoryWriter implements CheckpointWriter {
     return this.#inTurn(() => copyCompanionFiles(from, this.temporary, this.#options.createFile));
   }
 
-  commit(): Promise<void> {
+  commit(check?: (directory: string) => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#current === undefined && this.#shards.length === 0) await this.#beginShard();
       await this.#finishShard();
       await this.#nameShards();
+      await check?.(this.temporary);
       await this.#output.publish();
       this.#state = "committed";
     });

@@ -67,6 +67,9 @@ export interface CheckpointWriter extends AsyncDisposable {
   readonly byteLength: number;
   /** Temporary directory the files are in until `commit`. */
   readonly temporary: string;
-  /** Completes the shards, syncs, and renames the directory into place. */
-  commit(): Promise<void>;
+  /**
+   * Completes the shards, syncs, and renames the directory into place. `check` is shown the complete
+   * directory under its temporary name; if it throws, nothing is renamed.
+   */
+  commit(check?: (directory: string) => Promise<void>): Promise<void>;
 }
