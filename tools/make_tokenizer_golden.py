@@ -1,4 +1,7 @@
-"""Makes tests/core/tokenizer/golden.json: lines of many kinds and their ids under the embedded model.
+"""Makes the golden ids of tests/core/tokenizer.
+
+golden.json: lines of many kinds and their ids under the embedded model.
+variants.json: two small models, and ids of some lines under pre-tokenizers of many kinds.
 
     pip install tokenizers
     python tools/make_tokenizer_golden.py
@@ -7,7 +10,8 @@
 import json
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, normalizers, trainers
+from tokenizers import pre_tokenizers as P
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,15 +42,97 @@ LINES = [
 ]
 
 
+# Pre-tokenizers of known models and of every kind that the JavaScript library reads in its own way.
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def byte_variants() -> dict:
+    def after(*parts):
+        return P.Sequence([*parts, P.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+    def split(behavior, invert=False):
+        return after(P.Split(" ", behavior, invert=invert))
+
+    return {
+        "gpt2": P.ByteLevel(add_prefix_space=False),
+        "prefix space": P.ByteLevel(add_prefix_space=True),
+        "smollm": P.Sequence(
+            [P.Digits(individual_digits=True), P.ByteLevel(add_prefix_space=False)]
+        ),
+        "digits together": P.Sequence(
+            [P.Digits(individual_digits=False), P.ByteLevel(add_prefix_space=False)]
+        ),
+        "llama3": after(P.Split(Regex(LLAMA3), "isolated")),
+        "llama3, inverted": after(P.Split(Regex(LLAMA3), "removed", invert=True)),
+        "merged with previous": split("merged_with_previous"),
+        "merged with next": split("merged_with_next"),
+        "contiguous": split("contiguous"),
+        "removed": split("removed"),
+        "isolated, inverted": split("isolated", invert=True),
+    }
+
+
+def mark_variants() -> dict:
+    return {
+        f"metaspace {scheme}, split {split}": P.Metaspace(prepend_scheme=scheme, split=split)
+        for scheme in ("always", "first", "never")
+        for split in (True, False)
+    }
+
+
+def train(alphabet: list) -> Tokenizer:
+    """A model whose merges reach across spaces, so that it shows where words are cut."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    if alphabet:
+        tokenizer.pre_tokenizer = P.ByteLevel(add_prefix_space=False, use_regex=False)
+    else:
+        tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        special_tokens=["<unk>", "<s>"],
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(LINES * 4, trainer)
+    tokenizer.normalizer = None
+    return tokenizer
+
+
+def make_variants() -> list:
+    made = []
+    for alphabet, variants in ((P.ByteLevel.alphabet(), byte_variants()), ([], mark_variants())):
+        tokenizer = train(alphabet)
+        cases = []
+        for name, part in variants.items():
+            tokenizer.pre_tokenizer = part
+            definition = json.loads(tokenizer.to_str())
+            ids = [write_ids(tokenizer.encode(text).ids) for text in LINES]
+            part = json.dumps(definition["pre_tokenizer"])
+            cases.append({"name": name, "preTokenizer": part, "ids": ids})
+        made.append({"definition": json.dumps({**definition, "pre_tokenizer": None}), "cases": cases})
+    return made
+
+
+def write_ids(ids: list) -> str:
+    return " ".join(map(str, ids))
+
+
+def write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
 def main() -> None:
+    folder = ROOT / "tests/core/tokenizer"
     tokenizer = Tokenizer.from_file(str(ROOT / "models/salient-tiny/tokenizer.json"))
     golden = []
     for text in LINES:
         ids = tokenizer.encode(text).ids
-        golden.append({"text": text, "ids": ids, "decoded": tokenizer.decode(ids)})
-    lines = ",\n".join(json.dumps(entry) for entry in golden)
-    path = ROOT / "tests/core/tokenizer/golden.json"
-    path.write_text(f"[\n{lines}\n]\n", "utf-8")
+        golden.append({"text": text, "ids": write_ids(ids), "decoded": tokenizer.decode(ids)})
+    write(folder / "golden.json", golden)
+    write(folder / "variants.json", {"texts": LINES, "models": make_variants()})
 
 
 if __name__ == "__main__":

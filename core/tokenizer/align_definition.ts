@@ -13,7 +13,7 @@ const GPT2_WORDS =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /**
- * The definition with its pre-tokenizer restated:
+ * The definition with its pre-tokenizer and decoder restated:
  *
  * | part | how the two differ | restated as |
  * |---|---|---|
@@ -21,9 +21,25 @@ const GPT2_WORDS =
  * | `Metaspace` that splits | does not split | `Metaspace`, then `Split` |
  * | `Digits` | knows ASCII digits only | `Split` on `\p{N}` |
  * | `Split` that merges or inverts | splits everywhere, or drops | `Split` on a longer pattern |
+ *
+ * A `Metaspace` decoder of a tokenizer that puts no space in front takes one away: restated as `Replace`.
  */
 export function alignDefinition(definition: JsonObject): JsonObject {
-  return { ...definition, pre_tokenizer: alignPreTokenizer(definition.pre_tokenizer ?? null) };
+  return {
+    ...definition,
+    pre_tokenizer: alignPreTokenizer(definition.pre_tokenizer ?? null),
+    decoder: alignDecoder(definition.decoder ?? null),
+  };
+}
+
+function alignDecoder(part: Json): Json {
+  if (!isJsonObject(part)) return part;
+  if (part.type === "Sequence" && Array.isArray(part.decoders)) {
+    return { ...part, decoders: part.decoders.map(alignDecoder) };
+  }
+  return part.type === "Metaspace" && prependScheme(part) === "never"
+    ? { type: "Replace", pattern: { String: part.replacement ?? "▁" }, content: " " }
+    : part;
 }
 
 function alignPreTokenizer(part: Json): Json {
@@ -36,9 +52,10 @@ function alignPreTokenizer(part: Json): Json {
     case "ByteLevel":
       return part.use_regex === false ? part : alignByteLevel(part);
     case "Metaspace": {
-      if (part.split === false) return part;
+      const marks = { ...part, prepend_scheme: prependScheme(part) };
+      if (part.split === false) return marks;
       const mark = escapePattern(typeof part.replacement === "string" ? part.replacement : "▁");
-      return sequence(part, split(`${mark}(?:(?!${mark})[\\s\\S])*`));
+      return sequence(marks, split(`${mark}(?:(?!${mark})[\\s\\S])*`));
     }
     case "Digits":
       return split(part.individual_digits === true ? "\\p{N}" : "\\p{N}+");
@@ -49,11 +66,16 @@ function alignPreTokenizer(part: Json): Json {
   }
 }
 
+/** Older files say `add_prefix_space` instead. */
+function prependScheme(metaspace: JsonObject): Json {
+  return metaspace.prepend_scheme ?? (metaspace.add_prefix_space === false ? "never" : "always");
+}
+
 /** A space is put before the whole text, not before each word, so it must come before the split. */
 function alignByteLevel(part: JsonObject): Json {
   const bytes = { ...part, use_regex: false, add_prefix_space: false };
   if (part.add_prefix_space !== true) return sequence(split(GPT2_WORDS), bytes);
-  const space = { type: "Replace", pattern: { Regex: "\\A(?! )" }, content: " " };
+  const space = { type: "Replace", pattern: { Regex: "\\A([^ ])" }, content: " $1" };
   return sequence(space, split(GPT2_WORDS), bytes);
 }
 

@@ -39,15 +39,16 @@ function inputError(...words: RegExp[]): (error: unknown) => boolean {
 const definition = JSON.parse(await Deno.readTextFile(new URL("tokenizer.json", MODEL)));
 
 Deno.test("ids and decoded text equal the Rust library's", async () => {
-  const golden: { text: string; ids: number[]; decoded: string }[] = JSON.parse(
+  const golden: { text: string; ids: string; decoded: string }[] = JSON.parse(
     await Deno.readTextFile(new URL("golden.json", import.meta.url)),
   );
   const tokenizer = await loadTokenizer(DIRECTORY);
   assert.equal(tokenizer.vocabSize, 2048);
   assert.ok(golden.length > 20);
   for (const { text, ids, decoded } of golden) {
-    assert.deepEqual([...tokenizer.encode(text)], ids, JSON.stringify(text));
-    assert.equal(tokenizer.decode(ids), decoded);
+    const mine = tokenizer.encode(text);
+    assert.equal(mine.join(" "), ids, JSON.stringify(text));
+    assert.equal(tokenizer.decode(mine), decoded);
   }
 });
 
