@@ -1,0 +1,265 @@
+/**
+ * A block while plugins work on it.
+ *
+ * @module
+ */
+
+import type { InputMoment, Ops } from "../backend.ts";
+import { SalientError } from "../errors.ts";
+import { replaceWeights } from "../model/decoder_block.ts";
+import type { Block, BlockLinear, BlockNorm, Model } from "../model/model.ts";
+import type { BlockView, InputStatistics, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
+import type { DType, Tensor } from "../tensor.ts";
+import { checkFactors, divideStored } from "./fold_factors.ts";
+import { mapRows } from "./map_rows.ts";
+import { findScaleSets, type FoldableSet } from "./scale_sets.ts";
+import type { SiteStatistics } from "./statistics.ts";
+
+/** A linear as it is after the folds so far. */
+export interface EditedLinear {
+  /** Name, shape, role and site. */
+  readonly info: LinearInfo;
+  /** [N, K]: the checkpoint's own, or an F32 copy once it was changed. */
+  weight: Tensor;
+  /** Whether `weight` is a changed copy. */
+  changed: boolean;
+  /** F32 [N], if there is one. */
+  bias: Tensor | undefined;
+  /** Whether `bias` is a changed copy. */
+  biasChanged: boolean;
+  /** What each row has been divided by, [N]; undefined for nothing. */
+  rowFactors: Float32Array | undefined;
+  /** What each column has been multiplied by, [K]; undefined for nothing. */
+  columnFactors: Float32Array | undefined;
+}
+
+/** What an editor works with. */
+export interface EditorOptions {
+  /** Operations on tensors. */
+  readonly ops: Ops;
+  /** The model of the block. */
+  readonly model: Model;
+  /** Statistics by site; empty where nothing was observed. */
+  readonly statistics: ReadonlyMap<string, SiteStatistics>;
+  /** Whether a linear, by its full name, may be quantized. */
+  readonly isQuantizable: (name: string) => boolean;
+}
+
+/**
+ * Holds a block's weights as they are after the folds so far, and shows them to the plugins as a
+ * {@linkcode BlockView}. A weight becomes an F32 copy, owned here, when it is first changed; later changes are made in
+ * that copy, so a tensor that a plugin holds stays valid until the block is done.
+ */
+export class BlockEditor implements Disposable {
+  /** What plugins see. */
+  readonly view: BlockView;
+  /** The linears by role. */
+  readonly linears: ReadonlyMap<string, EditedLinear>;
+  readonly #block: Block;
+  readonly #options: EditorOptions;
+  readonly #norms: Map<string, BlockNorm>;
+  readonly #changedNorms = new Set<string>();
+  readonly #sets: readonly FoldableSet[];
+  readonly #stack = new DisposableStack();
+  #folds = 0;
+
+  /**
+   * Shows a block, whose weights must be plain.
+   *
+   * @throws {SalientError} `input` if a linear is stored quantized.
+   */
+  constructor(block: Block, options: EditorOptions) {
+    const { model, isQuantizable } = options;
+    this.#block = block;
+    this.#options = options;
+    this.#norms = new Map(block.norms);
+    this.linears = new Map([...block.linears].map(([role, linear]) => [role, edit(linear)]));
+    this.#sets = findScaleSets(model.family, model.config, block, isQuantizable);
+    this.view = this.#makeView();
+  }
+
+  /** Number of folds so far. */
+  get folds(): number {
+    return this.#folds;
+  }
+
+  /** The norms as they are, by role. */
+  get norms(): ReadonlyMap<string, BlockNorm> {
+    return this.#norms;
+  }
+
+  /** Whether the norm of that role has been changed. */
+  isNormChanged(role: string): boolean {
+    return this.#changedNorms.has(role);
+  }
+
+  /** The statistics of a linear's input, if any. */
+  statisticsOf(linear: LinearInfo): SiteStatistics | undefined {
+    return this.#options.statistics.get(linear.site);
+  }
+
+  /** The block with its weights as they are now. Valid until the next change; needs no disposal. */
+  current(): Block {
+    const linears = new Map<string, BlockLinear>();
+    for (const [role, { info, weight, bias }] of this.linears) {
+      linears.set(role, { info, weight, bias });
+    }
+    return replaceWeights(this.#block, { linears, norms: this.#norms });
+  }
+
+  /** Frees the copies. */
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  async #fold(set: ScaleSet, factors: Float32Array): Promise<void> {
+    const found = this.#find(set);
+    checkFactors(found.set, factors);
+    this.#folds++;
+    const ratios = found.source.kind === "norm"
+      ? await this.#divideNorm(found.source.role, factors)
+      : await this.#divideRows(found, factors);
+    for (const role of found.linears) {
+      const linear = this.linears.get(role);
+      if (linear !== undefined) await this.#multiplyColumns(linear, ratios);
+    }
+    await this.#options.statistics.get(found.site)?.divide(ratios);
+  }
+
+  /** Divides a norm's weight; the ratios that the stored type allows. */
+  async #divideNorm(role: string, factors: Float32Array): Promise<Float32Array> {
+    const { ops, model } = this.#options;
+    const norm = this.#norms.get(role);
+    if (norm === undefined) throw new SalientError("failed", `Block has no norm ${role}`);
+    const stored = this.#storedType(`${norm.name}.weight`, norm.weight);
+    const values = ops.download(norm.weight);
+    const { normOffset } = model.config;
+    const divided = await divideStored(ops, values, factors, stored, normOffset, () => 1);
+    this.#norms.set(role, { name: norm.name, weight: this.#stack.use(divided.values) });
+    this.#changedNorms.add(role);
+    return divided.ratios;
+  }
+
+  /** Divides the rows and the bias of a linear; the ratios for the inputs that come from them. */
+  async #divideRows(found: FoldableSet, factors: Float32Array): Promise<Float32Array> {
+    const { ops } = this.#options;
+    const linear = this.linears.get(found.source.role);
+    if (linear === undefined) throw new SalientError("failed", "Block has no such linear");
+    const { channelOf, freeChannels } = found.set;
+    let rows: Float32Array = new Float32Array(freeChannels).fill(1);
+    channelOf.forEach((row, k) => rows[row] = factors[k] ?? 1);
+    if (linear.bias !== undefined) {
+      // The bias is stored rounded: its exact ratio, which the rows can take, is the factor.
+      const stored = this.#storedType(`${linear.info.name}.bias`, linear.bias);
+      const values = ops.download(linear.bias);
+      const divided = await divideStored(ops, values, rows, stored, 0, (factor) => factor);
+      rows = divided.ratios;
+      using rounded = divided.values;
+      linear.bias = this.#stack.use(await ops.cast(rounded, "F32"));
+      linear.biasChanged = true;
+    }
+    const inverse = rows.map((factor) => 1 / factor);
+    await this.#change(
+      linear,
+      (part, start, count) => ops.scaleRows(part, inverse.subarray(start, start + count)),
+    );
+    linear.rowFactors = product(linear.rowFactors, rows);
+    return Float32Array.from(channelOf, (row) => rows[row] ?? 1);
+  }
+
+  async #multiplyColumns(linear: EditedLinear, factors: Float32Array): Promise<void> {
+    await this.#change(linear, (part) => this.#options.ops.scaleColumns(part, factors));
+    linear.columnFactors = product(linear.columnFactors, factors);
+  }
+
+  async #change(
+    linear: EditedLinear,
+    scale: (part: Tensor, start: number, count: number) => Promise<Tensor>,
+  ): Promise<void> {
+    if (linear.changed) {
+      await mapRows(this.#options.ops, linear.weight, scale);
+      return;
+    }
+    linear.weight = this.#stack.use(await scale(linear.weight, 0, linear.info.shape[0]));
+    linear.changed = true;
+  }
+
+  /** Type in the checkpoint, or the tensor's own where the checkpoint has no such entry. */
+  #storedType(name: string, tensor: Tensor): DType {
+    return this.#options.model.checkpoint.entries.get(name)?.dtype ?? tensor.dtype;
+  }
+
+  #find(set: ScaleSet): FoldableSet {
+    const found = this.#sets.find((candidate) => candidate.set === set);
+    if (found !== undefined) return found;
+    throw new SalientError(
+      "plugin",
+      `Block ${this.#block.name} has no set ${set?.name}: use one of block.scaleSets`,
+    );
+  }
+
+  #makeView(): BlockView {
+    const block = this.#block;
+    const views = new Map<string, LinearView>();
+    for (const linear of this.linears.values()) {
+      if (!this.#options.isQuantizable(linear.info.name)) continue;
+      views.set(linear.info.name, viewOf(linear, this.statisticsOf(linear.info)));
+    }
+    return {
+      index: block.index,
+      name: block.name,
+      linears: [...views.values()],
+      scaleSets: this.#sets.map(({ set }) => set),
+      linear(name) {
+        const view = views.get(name);
+        if (view !== undefined) return view;
+        throw new SalientError("plugin", `Block ${block.name} has no linear ${name}`);
+      },
+      foldScales: (set, factors) => this.#fold(set, factors),
+      runModule: async (set, input, sequences, replaced) => {
+        const { module } = this.#find(set).set;
+        if (module === undefined) {
+          throw new SalientError("plugin", `Set ${set.name} has no module to run`);
+        }
+        const overrides = replaced === undefined ? {} : { overrides: replaced };
+        return await this.current().runModule(module, input, { sequences, ...overrides });
+      },
+    };
+  }
+}
+
+function edit({ info, weight, bias }: BlockLinear): EditedLinear {
+  if ("packed" in weight) {
+    throw new SalientError(
+      "input",
+      `Weight of ${info.name} is quantized already: use a plain one`,
+      {
+        tensor: info.name,
+      },
+    );
+  }
+  const untouched = { rowFactors: undefined, columnFactors: undefined };
+  return { info, weight, bias, changed: false, biasChanged: false, ...untouched };
+}
+
+function product(total: Float32Array | undefined, factors: Float32Array): Float32Array {
+  return total?.map((value, i) => value * (factors[i] ?? 1)) ?? factors.slice();
+}
+
+function viewOf(linear: EditedLinear, statistics: SiteStatistics | undefined): LinearView {
+  return {
+    ...linear.info,
+    get weight(): Tensor {
+      return linear.weight;
+    },
+    get bias(): Tensor | undefined {
+      return linear.bias;
+    },
+    get statistics(): InputStatistics {
+      return statistics?.view ?? { tokens: 0 };
+    },
+    get moment(): InputMoment | undefined {
+      return statistics?.moment;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * Where quantized blocks go.
+ *
+ * @module
+ */
+
+import type { AffineGrid, QuantizedWeight } from "../backend.ts";
+import type { BlockEditor, EditedLinear } from "./block_editor.ts";
+
+/** What is known when all blocks are done. */
+export interface SinkSummary {
+  /** The grid of all quantized linears; `groupSize` -1 where each takes its whole row. */
+  readonly grid: AffineGrid;
+  /** Full names of the linears that stay plain. */
+  readonly skipped: readonly string[];
+}
+
+/** Takes the blocks of a run, one after the other: a checkpoint on disk, or a model in memory. */
+export interface BlockSink extends AsyncDisposable {
+  /** Folder for the run's temporary file; undefined for the system's. */
+  readonly temporary: string | undefined;
+  /** A linear that was quantized. The weight is the caller's. */
+  addLinear(linear: EditedLinear, weight: QuantizedWeight): Promise<void>;
+  /**
+   * The rest of a block: biases, norms, and linears that stay plain, as the folds left them.
+   *
+   * @param quantized Roles of the linears that were added before.
+   */
+  finishBlock(editor: BlockEditor, quantized: ReadonlySet<string>): Promise<void>;
+}

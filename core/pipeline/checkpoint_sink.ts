@@ -1,0 +1,150 @@
+/**
+ * Writes quantized blocks to a checkpoint.
+ *
+ * @module
+ */
+
+import type { Ops, QuantizedWeight } from "../backend.ts";
+import type { Checkpoint, CheckpointWriter } from "../checkpoint/types.ts";
+import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
+import { SalientError } from "../errors.ts";
+import { recogniseFormat } from "../export/formats.ts";
+import type { ExportFormat } from "../export/types.ts";
+import { digestQuantized, type QuantizedDigest, verifyLinear } from "../export/verify.ts";
+import type { Model } from "../model/model.ts";
+import type { LinearInfo } from "../plugin.ts";
+import type { Tensor } from "../tensor.ts";
+import type { BlockEditor, EditedLinear } from "./block_editor.ts";
+import type { BlockSink, SinkSummary } from "./block_sink.ts";
+import { castable } from "./fold_factors.ts";
+import { tensorBytes } from "./tensor_bytes.ts";
+
+/** What a checkpoint sink writes with. */
+export interface CheckpointSinkOptions {
+  /** The model that is quantized. */
+  readonly model: Model;
+  /** Operations on tensors. */
+  readonly ops: Ops;
+  /** How linears are stored. */
+  readonly format: ExportFormat;
+  /** Takes the tensors. Disposed with the sink. */
+  readonly writer: CheckpointWriter;
+}
+
+/** Pieces of 4 MiB after which the pages of a tensor that is copied are let go. */
+const RELEASE_EVERY = 4;
+
+/** Streams blocks, and at the end everything else of the model, to a {@linkcode CheckpointWriter}. */
+export class CheckpointSink implements BlockSink {
+  /** Folder of the files until they are complete. */
+  readonly temporary: string;
+  readonly #options: CheckpointSinkOptions;
+  readonly #copied = new Set<string>();
+  readonly #digests: { readonly linear: LinearInfo; readonly expected: QuantizedDigest }[] = [];
+
+  /** Writes to a writer, which it disposes. */
+  constructor(options: CheckpointSinkOptions) {
+    this.#options = options;
+    this.temporary = options.writer.temporary;
+  }
+
+  async addLinear({ info }: EditedLinear, weight: QuantizedWeight): Promise<void> {
+    const { format, ops, writer } = this.#options;
+    using stack = new DisposableStack();
+    const stored = await format.encode(weight, ops);
+    for (const { tensor } of stored) stack.use(tensor);
+    for (const { suffix, dtype, tensor } of stored) {
+      await writer.add(info.name + suffix, dtype, tensor.shape, tensorBytes(ops, tensor));
+    }
+    this.#copied.add(`${info.name}.weight`);
+    this.#digests.push({ linear: info, expected: digestQuantized(weight, ops) });
+  }
+
+  async finishBlock(editor: BlockEditor, quantized: ReadonlySet<string>): Promise<void> {
+    for (const [role, linear] of editor.linears) {
+      const { name } = linear.info;
+      if (linear.changed && !quantized.has(role)) {
+        await this.#addChanged(`${name}.weight`, linear.weight);
+      }
+      if (linear.biasChanged && linear.bias !== undefined) {
+        await this.#addChanged(`${name}.bias`, linear.bias);
+      }
+    }
+    for (const [role, { name, weight }] of editor.norms) {
+      if (editor.isNormChanged(role)) await this.#addChanged(`${name}.weight`, weight);
+    }
+    await this.#copy((name) => name.startsWith(`${editor.view.name}.`));
+  }
+
+  /** Copies what no block has written, and adds the configuration and the files beside the weights. */
+  async finish(summary: SinkSummary): Promise<void> {
+    const { model, format, writer } = this.#options;
+    await this.#copy(() => true);
+    await writer.json("config.json", {
+      ...model.rawConfig,
+      quantization_config: format.config(summary.grid, summary.skipped),
+    });
+    await writer.copyCompanions(model.directory);
+  }
+
+  /**
+   * Opens what was written, compares every linear with what was meant, and gives the directory its name.
+   *
+   * @throws {SalientError} `failed`, naming the linear that differs.
+   */
+  async commit(): Promise<void> {
+    await this.#options.writer.commit((directory) => this.#verify(directory));
+  }
+
+  async #verify(directory: string): Promise<void> {
+    const { model, ops, format } = this.#options;
+    using checkpoint = await openCheckpoint(directory, model.backend);
+    const recognised = recogniseFormat(checkpoint.config);
+    if (recognised?.format.name !== format.name) {
+      throw new SalientError("failed", `Format ${format.name} does not read what it has written`, {
+        file: directory,
+      });
+    }
+    const { stored } = recognised;
+    for (const { linear, expected } of this.#digests) {
+      await verifyLinear({ checkpoint, linear, format, stored, expected, ops });
+      for (const name of checkpoint.entries.keys()) {
+        if (name.startsWith(`${linear.name}.`)) checkpoint.release(name);
+      }
+    }
+  }
+
+  /** Removes what was written, unless the writer has committed it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.writer[Symbol.asyncDispose]();
+  }
+
+  /** A changed tensor, in the type of the original. */
+  async #addChanged(name: string, tensor: Tensor): Promise<void> {
+    const { model, ops, writer } = this.#options;
+    const dtype = castable(model.checkpoint.entries.get(name)?.dtype ?? tensor.dtype);
+    using cast = await ops.cast(tensor, dtype);
+    await writer.add(name, dtype, tensor.shape, tensorBytes(ops, cast));
+    this.#copied.add(name);
+  }
+
+  async #copy(isWanted: (name: string) => boolean): Promise<void> {
+    const { model: { checkpoint }, ops, writer } = this.#options;
+    for (const { name, dtype, shape } of checkpoint.entries.values()) {
+      if (this.#copied.has(name) || !isWanted(name)) continue;
+      using tensor = checkpoint.tensor(name);
+      await writer.add(name, dtype, shape, releasing(checkpoint, name, tensorBytes(ops, tensor)));
+      checkpoint.release(name);
+      this.#copied.add(name);
+    }
+  }
+}
+
+/** Passes pieces of a tensor on and lets its pages go as they are done. */
+function* releasing<T>(checkpoint: Checkpoint, name: string, pieces: Iterable<T>): Generator<T> {
+  let count = 0;
+  for (const piece of pieces) {
+    yield piece;
+    if (++count % RELEASE_EVERY === 0) checkpoint.release(name);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The calibration windows on their way through the model.
+ *
+ * @module
+ */
+
+import { SalientError } from "../errors.ts";
+import type { Block } from "../model/model.ts";
+import { HiddenStates } from "./hidden_states.ts";
+import type { PreparedRun } from "./prepare_run.ts";
+import type { SiteStatistics } from "./statistics.ts";
+import { checkAborted } from "./until_aborted.ts";
+
+/** The hidden states before the first block. The caller disposes them. */
+export async function embedWindows(
+  run: PreparedRun,
+  calibration: NonNullable<PreparedRun["calibration"]>,
+  folder: string | undefined,
+): Promise<HiddenStates> {
+  const { ids, samples, seqLen } = calibration;
+  await using stack = new AsyncDisposableStack();
+  const hidden = stack.use(
+    await HiddenStates.create(run.ops, {
+      samples,
+      seqLen,
+      width: run.model.config.hiddenSize,
+      spill: run.plan.spill,
+      folder,
+    }),
+  );
+  for (let first = 0; first < samples; first += run.plan.batch) {
+    checkAborted(run.signal);
+    const count = Math.min(run.plan.batch, samples - first);
+    using states = await run.model.embed(ids.subarray(first * seqLen, (first + count) * seqLen));
+    await hidden.write(first, states);
+  }
+  run.model.checkpoint.release(run.model.family.names.embedding);
+  stack.move();
+  return hidden;
+}
+
+/** Lets all windows pass a block: gathers its statistics, and replaces the hidden states by its output. */
+export async function passBlock(
+  run: PreparedRun,
+  block: Block,
+  hidden: HiddenStates,
+  statistics: ReadonlyMap<string, SiteStatistics>,
+): Promise<void> {
+  const { samples } = run.calibration ?? { samples: 0 };
+  for (let first = 0; first < samples; first += run.plan.batch) {
+    checkAborted(run.signal);
+    const count = Math.min(run.plan.batch, samples - first);
+    using input = await hidden.read(first, count);
+    using output = await block.run(input, {
+      sequences: count,
+      observe: async (site, rows) => {
+        checkAborted(run.signal);
+        await statistics.get(site)?.add(rows);
+      },
+    });
+    const { nonFinite } = await run.ops.summarize(output);
+    if (nonFinite > 0) {
+      throw new SalientError(
+        "input",
+        `Block ${block.name} gives NaN or infinite hidden states on the calibration text: ` +
+          `the model overflows, quantize another one`,
+        { tensor: block.name },
+      );
+    }
+    await hidden.write(first, output);
+    run.emit({ type: "forward", index: block.index, done: first + count, total: samples });
+  }
+}

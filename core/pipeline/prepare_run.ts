@@ -1,0 +1,174 @@
+/**
+ * Everything that is checked and decided before a run begins its work.
+ *
+ * @module
+ */
+
+import type { Ops } from "../backend.ts";
+import { SalientError } from "../errors.ts";
+import type { ExportFormat } from "../export/types.ts";
+import type { Model } from "../model/model.ts";
+import type { LinearInfo, ModelInfo } from "../plugin.ts";
+import type { EventListener } from "./events.ts";
+import { guardOps } from "./guard_ops.ts";
+import { type MemoryPlan, planMemory } from "./memory_plan.ts";
+import { type MergedObservation, observedSites } from "./observation.ts";
+import { PluginDriver } from "./plugin_driver.ts";
+import { makeRunGrid } from "./run_grid.ts";
+import { RunNotes } from "./run_notes.ts";
+import type { RunOptions } from "./run_options.ts";
+import type { Windows } from "./statistics.ts";
+
+/** A run that may begin. */
+export interface PreparedRun {
+  /** The model. */
+  readonly model: Model;
+  /** Operations that stop with the run. */
+  readonly ops: Ops;
+  /** Runs the plugins. */
+  readonly driver: PluginDriver;
+  /** Names of the linears that may be quantized. */
+  readonly quantizable: ReadonlySet<string>;
+  /** For each block what is asked of its sites. */
+  readonly sites: readonly ReadonlyMap<string, MergedObservation>[];
+  /** Ids of the calibration windows and their sizes; undefined where nothing is observed. */
+  readonly calibration: (Windows & { readonly ids: Int32Array }) | undefined;
+  /** What it will need. */
+  readonly plan: MemoryPlan;
+  /** Ends the run. */
+  readonly signal: AbortSignal;
+  /** Format of the result; undefined if it stays in memory. */
+  readonly format: ExportFormat | undefined;
+  /** What plugins note. */
+  readonly notes: RunNotes;
+  /** Tells the listener. */
+  readonly emit: EventListener;
+}
+
+/**
+ * Checks model, plugins, calibration and memory, and runs the plugins' `setup`: whatever can be refused is refused
+ * here.
+ *
+ * @throws {SalientError} `usage`, `input` or `plugin`
+ */
+export async function prepareRun(
+  options: RunOptions,
+  model: Model,
+  format: ExportFormat | undefined,
+): Promise<PreparedRun> {
+  if (model.quantization !== undefined) {
+    throw new SalientError(
+      "input",
+      `${model.directory} is quantized already (${model.quantization.format}): use the original`,
+      { file: model.directory },
+    );
+  }
+  const signal = options.signal ?? new AbortController().signal;
+  const notes = new RunNotes(options.onEvent);
+  const { ops, settle } = guardOps(model.backend, signal);
+  const linears = quantizableLinears(model.linears, options.skip ?? []);
+  const info: ModelInfo = {
+    family: model.family.name,
+    blocks: model.config.blocks,
+    hiddenSize: model.config.hiddenSize,
+    linears,
+  };
+  const grid = makeRunGrid(linears, format);
+  const { emit } = notes;
+  const run = { model: info, ops, settle, grid, signal, seed: options.seed ?? 0, emit };
+  const driver = new PluginDriver(options.plugins, run);
+  await driver.setup();
+  await refuseActivations(driver, linears);
+  const sites = observedSites(linears, info.blocks, (linear) => driver.observe(linear));
+  const calibration = checkCalibration(options, model, sites.some((block) => block.size > 0));
+  const plan = planMemory({
+    config: model.config,
+    linears: model.linears,
+    sites,
+    windows: calibration,
+    transforms: driver.has("transformBlock"),
+    keepsBlocks: format === undefined,
+    limit: options.memory,
+  });
+  emit({ type: "plan", plan });
+  const quantizable = new Set(linears.map(({ name }) => name));
+  return {
+    model,
+    ops,
+    driver,
+    quantizable,
+    sites,
+    calibration,
+    plan,
+    signal,
+    format,
+    notes,
+    emit,
+  };
+}
+
+function quantizableLinears(
+  linears: readonly LinearInfo[],
+  skip: readonly string[],
+): readonly LinearInfo[] {
+  for (const part of skip) {
+    if (part !== "" && linears.some(({ name }) => name.includes(part))) continue;
+    throw new SalientError(
+      "usage",
+      `No linear has "${part}" in its name: use for example ${linears[0]?.name}`,
+    );
+  }
+  const left = linears.filter(({ name }) => !skip.some((part) => name.includes(part)));
+  if (left.length > 0) return left;
+  throw new SalientError("usage", "Every linear is skipped: leave at least one to be quantized");
+}
+
+/** No format of ours says how activations are quantized, so a plugin that wants that is told so. */
+async function refuseActivations(
+  driver: PluginDriver,
+  linears: readonly LinearInfo[],
+): Promise<void> {
+  if (!driver.has("quantizeActivation")) return;
+  for (const linear of linears) {
+    const answered = await driver.quantizeActivation(linear);
+    if (answered === undefined) continue;
+    throw new SalientError(
+      "input",
+      `Plugin ${answered.plugin} wants quantized activations for ${linear.name}, which no format ` +
+        `here stores: use a method for weights only`,
+      { plugin: answered.plugin, hook: "quantizeActivation", tensor: linear.name },
+    );
+  }
+}
+
+function checkCalibration(
+  options: RunOptions,
+  model: Model,
+  needed: boolean,
+): PreparedRun["calibration"] {
+  if (!needed) return undefined;
+  const set = options.calibration;
+  if (set === undefined) {
+    const observing = options.plugins.filter(({ observe }) => observe !== undefined);
+    throw new SalientError(
+      "usage",
+      `Plugin ${observing[0]?.name} observes the model's inputs: give a calibration text`,
+    );
+  }
+  const { ids, samples, seqLen } = set;
+  if (samples < 1 || seqLen < 1 || ids.length !== samples * seqLen) {
+    throw new SalientError(
+      "input",
+      `Calibration holds ${ids.length} tokens where ${samples} windows of ${seqLen} are wanted`,
+    );
+  }
+  const { maxPositions } = model.config;
+  if (seqLen > maxPositions) {
+    throw new SalientError(
+      "input",
+      `Calibration windows of ${seqLen} tokens are longer than the model's ${maxPositions} ` +
+        `positions: lower --seq-len`,
+    );
+  }
+  return { ids, samples, seqLen };
+}

@@ -1,0 +1,123 @@
+/**
+ * From a checkpoint to a quantized checkpoint.
+ *
+ * @module
+ */
+
+import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.ts";
+import { SalientError } from "../errors.ts";
+import { findFormat } from "../export/formats.ts";
+import type { ExportFormat } from "../export/types.ts";
+import { openModel } from "../model/open_model.ts";
+import type { Model } from "../model/model.ts";
+import type { LinearReport } from "../plugin.ts";
+import { CheckpointSink } from "./checkpoint_sink.ts";
+import { CommonGrid } from "./common_grid.ts";
+import { prepareRun } from "./prepare_run.ts";
+import type { QuantizeReport } from "./report.ts";
+import { runBlocks } from "./run_blocks.ts";
+import type { RunOptions } from "./run_options.ts";
+import { StageClock } from "./stage_clock.ts";
+import { orInterrupted } from "./until_aborted.ts";
+
+/** What {@linkcode quantize} takes. */
+export interface QuantizeOptions extends RunOptions {
+  /** How the linears are stored, for example `awq-gemm`. */
+  readonly format: ExportFormat | string;
+  /** Directory to write; it must not exist, or be empty. */
+  readonly out: string;
+  /** Bytes of tensors after which a new file is begun. Default 5e9. */
+  readonly shardBytes?: number | undefined;
+  /** Checks everything, predicts the memory and stops before the work. Default false. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/**
+ * Quantizes the linears inside a model's blocks with plugins and writes a checkpoint. One block is in memory at a time.
+ * The checkpoint is opened again and every linear compared before the directory takes its name: what exists is
+ * whole.
+ *
+ * @returns What was done, with the error of every linear.
+ * @throws {SalientError} `usage`, `input` or `plugin` for what is refused; `disk`, `failed` or `interrupted` for what
+ * went wrong midway. Nothing is left behind then.
+ *
+ * @example Four bits, rounded to nearest
+ * ```ts
+ * import { createReferenceBackend, quantize } from "@salient/quant";
+ * import { rtn } from "@salient/quant/plugins/rtn";
+ * import assert from "node:assert/strict";
+ *
+ * using backend = createReferenceBackend();
+ * const parent = await Deno.makeTempDir();
+ * const report = await quantize({
+ *   model: "models/salient-tiny",
+ *   backend,
+ *   plugins: [rtn({ bits: 4, groupSize: 128 })],
+ *   format: "awq-gemm",
+ *   out: `${parent}/quantized`,
+ * });
+ * assert.equal(report.layers.length, 35);
+ * assert.ok(report.bytesAfter < report.bytesBefore);
+ * await Deno.remove(parent, { recursive: true });
+ * ```
+ */
+export async function quantize(options: QuantizeOptions): Promise<QuantizeReport> {
+  return await orInterrupted(options.signal, () => writeQuantized(options));
+}
+
+async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport> {
+  const format = typeof options.format === "string" ? findFormat(options.format) : options.format;
+  using opened = new DisposableStack();
+  const model = await openFor(options, opened);
+  const run = await prepareRun(options, model, format);
+  const clock = new StageClock(run.emit);
+  const writer = await createCheckpointWriter(
+    options.out,
+    options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes },
+  );
+  await using sink = new CheckpointSink({ model, ops: run.ops, format, writer });
+  const common = new CommonGrid(format.name);
+  let layers: LinearReport[] = [];
+  if (options.dryRun !== true) {
+    layers = await runBlocks(run, sink, clock, common);
+    const { grid } = common;
+    if (grid === undefined) {
+      throw new SalientError("input", "No plugin quantized any linear: add one, such as rtn");
+    }
+    const skipped = layers.filter(({ method }) => method === "none").map(({ name }) => name);
+    await clock.run("copy", () => sink.finish({ grid, skipped }));
+    const calibrationTokens = run.calibration?.ids.length ?? 0;
+    await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });
+    await clock.run("verify", () => sink.commit());
+  }
+  return {
+    model: model.directory,
+    method: run.driver.plugins.map(({ name }) => name).join("+"),
+    bits: common.bits,
+    groupSize: common.groupSize,
+    format: format.name,
+    out: options.out,
+    backend: model.backend.name,
+    seconds: clock.seconds,
+    calibrationTokens: run.calibration?.ids.length ?? 0,
+    peakRssBytes: model.backend.peakRssBytes(),
+    bytesBefore: model.checkpoint.byteLength,
+    bytesAfter: writer.byteLength,
+    dryRun: options.dryRun === true,
+    layers,
+    stages: clock.stages,
+    plan: run.plan,
+  };
+}
+
+/** The model of the options: theirs, or one that is opened and goes with `opened`. */
+export async function openFor(options: RunOptions, opened: DisposableStack): Promise<Model> {
+  const { model, backend } = options;
+  if (typeof model === "string") return opened.use(await openModel(model, backend));
+  if (model.backend === backend) return model;
+  throw new SalientError(
+    "usage",
+    `The model was opened with the backend ${model.backend.name} and is to be quantized with ` +
+      `another: give the same one`,
+  );
+}

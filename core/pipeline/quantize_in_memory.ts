@@ -1,0 +1,86 @@
+/**
+ * From a model to a quantized model, without a checkpoint.
+ *
+ * @module
+ */
+
+import type { Model } from "../model/model.ts";
+import { CommonGrid } from "./common_grid.ts";
+import { MemorySink } from "./memory_sink.ts";
+import { prepareRun } from "./prepare_run.ts";
+import { openFor } from "./quantize.ts";
+import type { QuantizeReport } from "./report.ts";
+import { runBlocks } from "./run_blocks.ts";
+import type { RunOptions } from "./run_options.ts";
+import { StageClock } from "./stage_clock.ts";
+import { orInterrupted } from "./until_aborted.ts";
+
+/** What {@linkcode quantizeInMemory} returns. */
+export interface QuantizedInMemory {
+  /** The quantized model. The caller disposes it, before the original. */
+  readonly model: Model;
+  /** What was done. */
+  readonly report: QuantizeReport;
+}
+
+/**
+ * Quantizes like `quantize`, and keeps the packed linears, folded norms and biases in memory as a model that runs. It takes
+ * any grid, linear by linear. `report.bytesAfter` is the size of the checkpoint that it would be.
+ *
+ * @throws {SalientError} As `quantize`.
+ *
+ * @example Three bits, and the error of the first linear
+ * ```ts
+ * import { createReferenceBackend, openModel, quantizeInMemory } from "@salient/quant";
+ * import { rtn } from "@salient/quant/plugins/rtn";
+ * import assert from "node:assert/strict";
+ *
+ * using backend = createReferenceBackend();
+ * using original = await openModel("models/salient-tiny", backend);
+ * const result = await quantizeInMemory({
+ *   model: original,
+ *   backend,
+ *   plugins: [rtn({ bits: 3, groupSize: 32 })],
+ * });
+ * using quantized = result.model;
+ * assert.equal(quantized.quantization?.bits, 3);
+ * const [first] = result.report.layers;
+ * assert.ok(first !== undefined && first.error < 0.1);
+ * ```
+ */
+export async function quantizeInMemory(options: RunOptions): Promise<QuantizedInMemory> {
+  return await orInterrupted(options.signal, () => keepQuantized(options));
+}
+
+async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
+  using opened = new DisposableStack();
+  const model = await openFor(options, opened);
+  const run = await prepareRun(options, model, undefined);
+  const clock = new StageClock(run.emit);
+  await using sink = new MemorySink(model, run.ops);
+  const common = new CommonGrid(undefined);
+  const layers = await runBlocks(run, sink, clock, common);
+  const calibrationTokens = run.calibration?.ids.length ?? 0;
+  await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });
+  const { bits, groupSize } = common;
+  const report: QuantizeReport = {
+    model: model.directory,
+    method: run.driver.plugins.map(({ name }) => name).join("+"),
+    bits,
+    groupSize,
+    format: "memory",
+    out: null,
+    backend: model.backend.name,
+    seconds: clock.seconds,
+    calibrationTokens,
+    peakRssBytes: model.backend.peakRssBytes(),
+    bytesBefore: model.checkpoint.byteLength,
+    bytesAfter: sink.byteLength,
+    dryRun: false,
+    layers,
+    stages: clock.stages,
+    plan: run.plan,
+  };
+  const stored = { format: "memory", bits: bits ?? 0, groupSize: groupSize ?? 0 };
+  return { model: sink.takeModel(stored, opened.move()), report };
+}

@@ -1,0 +1,45 @@
+/**
+ * What a run reports.
+ *
+ * @module
+ */
+
+import type { LinearReport } from "../plugin.ts";
+import type { Stage } from "./events.ts";
+import type { MemoryPlan } from "./memory_plan.ts";
+
+/** What a run reports; the fields of `salient quantize --json`. */
+export interface QuantizeReport {
+  /** Directory of the model. */
+  readonly model: string;
+  /** Names of the plugins in the order in which they ran, joined by `+`. */
+  readonly method: string;
+  /** Bits of an integer; null where nothing was quantized (a dry run) or linears differ. */
+  readonly bits: number | null;
+  /** Inputs that share a scale; -1 for whole rows, null as for `bits`. */
+  readonly groupSize: number | null;
+  /** Format of the checkpoint, `"memory"` where there is none. */
+  readonly format: string;
+  /** Directory of the checkpoint; null where there is none. */
+  readonly out: string | null;
+  /** Name of the backend. */
+  readonly backend: string;
+  /** Time for everything, in seconds. */
+  readonly seconds: number;
+  /** Calibration tokens seen. */
+  readonly calibrationTokens: number;
+  /** Highest resident set size of the process so far, in bytes. */
+  readonly peakRssBytes: number;
+  /** Bytes of the original's tensors. */
+  readonly bytesBefore: number;
+  /** Bytes of the result's tensors; 0 for a dry run. */
+  readonly bytesAfter: number;
+  /** Whether nothing was done but checking. */
+  readonly dryRun: boolean;
+  /** Every linear inside the blocks, in order; with method `"none"` where it stays plain. */
+  readonly layers: readonly LinearReport[];
+  /** Time for each stage, in seconds. */
+  readonly stages: Readonly<Partial<Record<Stage, number>>>;
+  /** What the run was predicted to need. */
+  readonly plan: MemoryPlan;
+}

@@ -1,0 +1,196 @@
+/**
+ * The loop over the blocks.
+ *
+ * @module
+ */
+
+import { SalientError } from "../errors.ts";
+import type { Block } from "../model/model.ts";
+import type { LinearReport } from "../plugin.ts";
+import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
+import { BlockEditor, type EditedLinear } from "./block_editor.ts";
+import type { BlockSink } from "./block_sink.ts";
+import { checkWeights } from "./check_weights.ts";
+import type { CommonGrid } from "./common_grid.ts";
+import { FoldCheck } from "./fold_check.ts";
+import { embedWindows, passBlock } from "./forward_pass.ts";
+import type { HiddenStates } from "./hidden_states.ts";
+import { measureLinear } from "./linear_error.ts";
+import type { PreparedRun } from "./prepare_run.ts";
+import type { StageClock } from "./stage_clock.ts";
+import { SiteStatistics } from "./statistics.ts";
+import { checkAborted } from "./until_aborted.ts";
+import { widenBlock } from "./widen_block.ts";
+
+/** Tokens of the sequence on which folds are checked; a block is causal, so a prefix will do. */
+const CHECKED_TOKENS = 64;
+
+/**
+ * Quantizes every block in turn: loads it, lets the calibration windows pass it as it is, lets the plugins
+ * transform it and quantize its linears, hands the result to the sink and forgets it.
+ *
+ * @returns A report for every linear, in order.
+ */
+export async function runBlocks(
+  run: PreparedRun,
+  sink: BlockSink,
+  clock: StageClock,
+  common: CommonGrid,
+): Promise<LinearReport[]> {
+  const { model, sites, calibration, emit } = run;
+  const reports: LinearReport[] = [];
+  const lastObserved = sites.findLastIndex((block) => block.size > 0);
+  await using stack = new AsyncDisposableStack();
+  const hidden = calibration === undefined
+    ? undefined
+    : stack.use(await clock.run("embed", () => embedWindows(run, calibration, sink.temporary)));
+
+  await clock.run("blocks", async () => {
+    const start = performance.now();
+    const elapsed = (): number => (performance.now() - start) / 1000;
+    const { blocks } = model.config;
+    for (let index = 0; index < blocks; index++) {
+      checkAborted(run.signal);
+      const before = elapsed();
+      using block = await widenBlock(run.ops, await model.loadBlock(index));
+      const event = { type: "block", index, blocks, name: block.name } as const;
+      const left = index === 0 ? undefined : before / index * (blocks - index);
+      emit({ ...event, state: "start", seconds: before, secondsLeft: left });
+      const linears = await runBlock(
+        { ...run, block, sink, common, done: reports.length },
+        index <= lastObserved ? hidden : undefined,
+      );
+      reports.push(...linears);
+      model.releaseBlock(index);
+      const seconds = elapsed();
+      await run.driver.blockDone({ index, linears, seconds: seconds - before }, block.name);
+      const secondsLeft = seconds / (index + 1) * (blocks - index - 1);
+      emit({ ...event, state: "finish", seconds, secondsLeft });
+    }
+  });
+  return reports;
+}
+
+interface BlockRunContext extends PreparedRun {
+  readonly block: Block;
+  readonly sink: BlockSink;
+  readonly common: CommonGrid;
+  readonly done: number;
+}
+
+async function runBlock(
+  run: BlockRunContext,
+  hidden: HiddenStates | undefined,
+): Promise<LinearReport[]> {
+  const { block, model, ops, driver, sink, plan } = run;
+  await checkWeights(ops, model, block);
+  using stack = new DisposableStack();
+  const statistics = makeStatistics(run, stack);
+  const transforms = driver.has("transformBlock");
+  const prefix = transforms ? await readPrefix(run, hidden) : undefined;
+  if (prefix !== undefined) stack.use(prefix);
+  if (hidden !== undefined) await passBlock(run, block, hidden, statistics);
+
+  const isQuantizable = (name: string): boolean => run.quantizable.has(name);
+  const editor = stack.use(new BlockEditor(block, { ops, model, statistics, isQuantizable }));
+  if (transforms) {
+    const width = model.config.hiddenSize;
+    const check = stack.use(await FoldCheck.before(ops, block, width, prefix));
+    let folds = 0;
+    await driver.transformBlock(editor.view, async () => {
+      if (editor.folds === folds) return;
+      folds = editor.folds;
+      await check.compare(editor.current());
+    });
+  }
+  const reports: LinearReport[] = [];
+  const quantized = new Set<string>();
+  for (const [role, linear] of editor.linears) {
+    checkAborted(run.signal);
+    const report = await runLinear(run, editor, linear);
+    if (report.method !== "none") quantized.add(role);
+    reports.push(report);
+    const total = model.linears.length;
+    run.emit({ type: "linear", report, done: run.done + reports.length, total });
+  }
+  await sink.finishBlock(editor, quantized);
+  if (plan.limit !== undefined) model.backend.trim();
+  return reports;
+}
+
+function makeStatistics(
+  run: BlockRunContext,
+  stack: DisposableStack,
+): ReadonlyMap<string, SiteStatistics> {
+  const statistics = new Map<string, SiteStatistics>();
+  if (run.calibration === undefined) return statistics;
+  for (const [site, asked] of run.sites[run.block.index] ?? []) {
+    const reader = [...run.block.linears.values()].find(({ info }) => info.site === site);
+    const channels = reader?.info.shape[1] ?? 0;
+    statistics.set(
+      site,
+      stack.use(new SiteStatistics(run.ops, channels, asked, run.calibration)),
+    );
+  }
+  return statistics;
+}
+
+/** A copy of the beginning of the first window, before the block replaces it. */
+async function readPrefix(
+  run: BlockRunContext,
+  hidden: HiddenStates | undefined,
+): Promise<Tensor | undefined> {
+  if (hidden === undefined || run.calibration === undefined) return undefined;
+  using window = await hidden.read(0, 1);
+  using rows = run.ops.rows(window, 0, Math.min(CHECKED_TOKENS, run.calibration.seqLen));
+  return await run.ops.cast(rows, "F32");
+}
+
+async function runLinear(
+  run: BlockRunContext,
+  editor: BlockEditor,
+  linear: EditedLinear,
+): Promise<LinearReport> {
+  const { ops, driver, sink, notes, format } = run;
+  const { info } = linear;
+  const answered = run.quantizable.has(info.name)
+    ? await driver.quantizeLinear(editor.view.linear(info.name))
+    : undefined;
+  const { scaleExponent, ...others } = notes.of(info.name);
+  const noted = {
+    scaleExponent: typeof scaleExponent === "number" ? scaleExponent : null,
+    notes: others,
+  };
+  if (answered === undefined) {
+    const plain = { bits: 8 * DTYPE_BYTES[info.dtype], groupSize: 0, error: 0, rtnError: 0 };
+    return { name: info.name, method: "none", ...plain, clipped: 0, ...noted };
+  }
+  const { plugin, answer } = answered;
+  using weight = answer.weight;
+  try {
+    format?.check(info, weight.grid);
+    run.common.add(info, weight.grid);
+  } catch (error) {
+    if (!(error instanceof SalientError)) throw error;
+    const place = { plugin, hook: "quantizeLinear", tensor: info.name, cause: error };
+    throw new SalientError(error.code, error.message, place);
+  }
+  const { error, rtnError } = await measureLinear(
+    ops,
+    linear,
+    editor.statisticsOf(info)?.moment,
+    weight,
+  );
+  await sink.addLinear(linear, weight);
+  const { bits, groupSize } = weight.grid;
+  return {
+    name: info.name,
+    method: plugin,
+    bits,
+    groupSize,
+    error,
+    rtnError,
+    clipped: answer.clipped ?? 0,
+    ...noted,
+  };
+}

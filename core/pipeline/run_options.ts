@@ -1,0 +1,36 @@
+/**
+ * What every run takes.
+ *
+ * @module
+ */
+
+import type { Backend } from "../backend.ts";
+import type { CalibrationSet } from "../calibration/types.ts";
+import type { Model } from "../model/model.ts";
+import type { Plugin } from "../plugin.ts";
+import type { EventListener } from "./events.ts";
+
+/** What every run takes, whether it writes a checkpoint or keeps the result in memory. */
+export interface RunOptions {
+  /** The model, or the directory of one. It must be plain. */
+  readonly model: Model | string;
+  /** The backend; that of the model if it is open. */
+  readonly backend: Backend;
+  /** The plugins. They run in this order, those with `enforce` before or after the others. */
+  readonly plugins: readonly Plugin[];
+  /** Calibration windows; needed if a plugin observes anything. */
+  readonly calibration?: CalibrationSet | undefined;
+  /**
+   * Bytes of memory that the run may take on top of what the program takes at rest. Default: no limit. Where it is tight,
+   * windows pass in smaller batches and hidden states go to a temporary file.
+   */
+  readonly memory?: number | undefined;
+  /** Linears that stay plain: those whose full name contains one of these, for example `down_proj`. */
+  readonly skip?: readonly string[] | undefined;
+  /** Seed of the plugins' random numbers. Default 0. */
+  readonly seed?: number | undefined;
+  /** Ends the run: temporary files are removed, and an error with code `interrupted` is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is told how the run goes on. */
+  readonly onEvent?: EventListener | undefined;
+}
