@@ -1,0 +1,39 @@
+/**
+ * A backend made of a native library.
+ *
+ * @module
+ */
+
+import type { Backend } from "../../core/backend.ts";
+import type { NativeLibrary } from "../library.ts";
+import { layerOps } from "./layer_ops.ts";
+import { NativeFile } from "./native_file.ts";
+import { packingOps } from "./packing_ops.ts";
+import { quantizationOps } from "./quantization_ops.ts";
+import { NativeSession } from "./session.ts";
+import { statisticsOps } from "./statistics_ops.ts";
+import { tensorOps } from "./tensor_ops.ts";
+
+/** Makes the backend; disposing it frees everything it made and closes the library. */
+export function createNativeBackend(name: string, library: NativeLibrary): Backend {
+  const session = new NativeSession(library);
+  function memory(): Float64Array<ArrayBuffer> {
+    const reals = new Float64Array(3);
+    session.unwrap(session.symbols.salient_memory(reals), "memory");
+    return reals;
+  }
+  return {
+    name,
+    detail: `${library.describe()}, ${library.location.origin}`,
+    ...tensorOps(session),
+    ...layerOps(session),
+    ...statisticsOps(session),
+    ...quantizationOps(session),
+    ...packingOps(session),
+    mapFile: (path) => new NativeFile(session, path),
+    allocatedBytes: () => memory()[0] ?? 0,
+    peakRssBytes: () => memory()[1] ?? 0,
+    trim: () => session.unwrap(session.symbols.salient_trim(), "trim"),
+    [Symbol.dispose]: () => session[Symbol.dispose](),
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * One backend's use of a native library: its handles, its running calls, its end.
+ *
+ * @module
+ */
+
+import { SalientError } from "../../core/backend.ts";
+import type { NativeLibrary, NativeSymbols } from "../library.ts";
+import type { LongName } from "../symbols.ts";
+import { OwnedHandle } from "./owned_handle.ts";
+
+/**
+ * Work, in multiply-adds, from which a call goes to another thread. About a millisecond: going there
+ * costs some 40 microseconds, and what stays here keeps the event loop waiting.
+ */
+const WORK_ELSEWHERE = 4e6;
+
+/** What a call takes, besides its arguments. */
+export interface CallOptions {
+  /** Name of the operation, for errors. */
+  readonly operation: string;
+  /** Rough number of multiply-adds. */
+  readonly work: number;
+  /** Handles that must live until the call ends. */
+  readonly uses: readonly OwnedHandle[];
+}
+
+/** The arguments of a function that may take long. */
+export type CallArguments<Name extends LongName> = Parameters<NativeSymbols[Name]>;
+
+/** An object with a handle: a tensor, a packed weight or a file. */
+export interface HandleOwner {
+  /** Its handle. */
+  readonly owned: OwnedHandle;
+}
+
+/** Handles and calls of one backend. Disposing it ends every handle and closes the library. */
+export class NativeSession implements Disposable {
+  readonly #library: NativeLibrary;
+  readonly #living = new Set<OwnedHandle>();
+  /** Running calls; being in here keeps their buffers alive. */
+  readonly #running = new Set<unknown>();
+  readonly #forgotten = new FinalizationRegistry<OwnedHandle>((owned) => owned.end());
+  #disposed = false;
+
+  /** Takes over the library. */
+  constructor(library: NativeLibrary) {
+    this.#library = library;
+  }
+
+  /** The library's functions; a backend error after the end. */
+  get symbols(): NativeSymbols {
+    this.check();
+    return this.#library.symbols;
+  }
+
+  /** A backend error after the end. */
+  check(): void {
+    if (this.#disposed) {
+      throw new SalientError("backend", "The backend was used after it was disposed");
+    }
+  }
+
+  /** Throws what a status other than 0 stands for. */
+  unwrap(status: number, operation: string, file?: string): void {
+    this.#library.unwrap(status, operation, file);
+  }
+
+  /** Takes over a new handle. */
+  own(handle: number): OwnedHandle {
+    const owned = new OwnedHandle(handle, (self, value) => {
+      this.#living.delete(self);
+      this.#forgotten.unregister(self);
+      this.#library.symbols.salient_release(value);
+    });
+    this.#living.add(owned);
+    return owned;
+  }
+
+  /** Ends the owner's handle when the garbage collector finds that nobody has it any more. */
+  watch(owner: HandleOwner): void {
+    this.#forgotten.register(owner, owner.owned, owner.owned);
+  }
+
+  /** Runs a function, on another thread where its work is large. */
+  async call<Name extends LongName>(
+    name: Name,
+    options: CallOptions,
+    args: CallArguments<Name>,
+  ): Promise<void> {
+    const here = this.symbols[name] as (...args: unknown[]) => number;
+    if (options.work < WORK_ELSEWHERE) {
+      this.unwrap(here(...args), options.operation);
+      return;
+    }
+    const elsewhere = this.symbols[`${name}_elsewhere`] as (...args: unknown[]) => Promise<number>;
+    const running = { args };
+    this.#running.add(running);
+    for (const owned of options.uses) owned.hold();
+    try {
+      this.unwrap(await elsewhere(...args), options.operation);
+    } finally {
+      for (const owned of options.uses) owned.letGo();
+      this.#running.delete(running);
+      this.#closeIfUnused();
+    }
+  }
+
+  /** Ends every handle, and closes the library as soon as no call runs. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const owned of [...this.#living]) owned.end();
+    this.#closeIfUnused();
+  }
+
+  #closeIfUnused(): void {
+    if (this.#disposed && this.#running.size === 0) this.#library[Symbol.dispose]();
+  }
+}

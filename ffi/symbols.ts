@@ -1,0 +1,42 @@
+/**
+ * The C interface of the native libraries (`ffi/native/salient.h`). This file and its folder are the
+ * only ones that know C.
+ *
+ * @module
+ */
+
+import { LAYER_SYMBOLS } from "./symbols/layers.ts";
+import { OBJECT_SYMBOLS } from "./symbols/objects.ts";
+import { QUANTIZATION_SYMBOLS } from "./symbols/quantization.ts";
+
+/** Version of this interface; a library that answers with another is refused. */
+export const ABI_VERSION = 1;
+
+type Long = typeof LAYER_SYMBOLS & typeof QUANTIZATION_SYMBOLS;
+
+/** Names of the functions that may take long. */
+export type LongName = keyof Long;
+
+/** The twin of a function, which runs on another thread. */
+type Elsewhere = {
+  readonly [Name in LongName as `${Name}_elsewhere`]: Long[Name] & {
+    readonly name: Name;
+    readonly nonblocking: true;
+  };
+};
+
+/** Everything that is looked up in a library; long functions are there twice. */
+export type NativeInterface = typeof OBJECT_SYMBOLS & Long & Elsewhere;
+
+const LONG: Long = { ...LAYER_SYMBOLS, ...QUANTIZATION_SYMBOLS };
+
+/** What `Deno.dlopen` is given. */
+export const SYMBOLS: NativeInterface = {
+  ...OBJECT_SYMBOLS,
+  ...LONG,
+  ...Object.fromEntries(
+    Object.entries(LONG).map((
+      [name, symbol],
+    ) => [`${name}_elsewhere`, { ...symbol, name, nonblocking: true }]),
+  ) as Elsewhere,
+};
