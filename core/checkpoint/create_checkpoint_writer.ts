@@ -80,7 +80,7 @@ class DirectoryWriter implements CheckpointWriter {
   readonly #names = new Set<string>();
   #current: { readonly path: string; readonly writer: ShardWriter } | undefined;
   #byteLength = 0;
-  #state: "open" | "broken" | "committed" | "closed" = "open";
+  #state: "open" | "broken" | "closed" = "open";
   /** Ends when the work asked for so far has ended: one thing is written at a time. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -138,14 +138,14 @@ class DirectoryWriter implements CheckpointWriter {
       await this.#nameShards();
       await check?.(this.temporary);
       await this.#output.publish();
-      this.#state = "committed";
+      this.#state = "closed";
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#tail;
-    if (this.#state === "closed") return;
+    // First, so that what still waits for its turn is not begun.
     this.#state = "closed";
+    await this.#tail;
     this.#current?.writer[Symbol.dispose]();
     await this.#output[Symbol.asyncDispose]();
   }
@@ -160,7 +160,7 @@ class DirectoryWriter implements CheckpointWriter {
       try {
         await work();
       } catch (error) {
-        this.#state = "broken";
+        if (this.#state === "open") this.#state = "broken";
         throw error;
       }
     });

@@ -141,3 +141,20 @@ Deno.test("CheckpointWriter passes on what the source of the bytes throws", asyn
   }
   assert.deepEqual(list(parent.path), []);
 });
+
+Deno.test("CheckpointWriter begins nothing more once it is given up", async () => {
+  await using parent = await temporaryDirectory();
+  const begun: string[] = [];
+  function* noted(name: string): Generator<Uint8Array> {
+    begun.push(name);
+    yield new Uint8Array(1);
+  }
+  const writer = await createCheckpointWriter(`${parent.path}/out`);
+  const added = ["a", "b", "c"].map((name) => writer.add(name, "U8", [1], noted(name)));
+  const ends = Promise.allSettled(added);
+  await writer[Symbol.asyncDispose]();
+  assert.ok(!begun.includes("c"));
+  assert.equal((await ends)[2]?.status, "rejected");
+  assert.deepEqual(list(parent.path), []);
+  await writer[Symbol.asyncDispose]();
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import type { JsonObject } from "../../../core/checkpoint/types.ts";
+import { awqGemm } from "../../../core/export/awq_gemm.ts";
+import { exportFormats, findFormat, recogniseFormat } from "../../../core/export/formats.ts";
+import { refused } from "../checkpoint/checkpoint_files.ts";
+import { grid } from "./exported_linear.ts";
+
+const GOOD = { quant_method: "awq", bits: 4, group_size: 128, version: "gemm", zero_point: true };
+
+Deno.test("findFormat() finds every format by its own name", () => {
+  for (const [name, format] of exportFormats) {
+    assert.equal(format.name, name);
+    assert.equal(findFormat(name), format);
+  }
+});
+
+Deno.test("findFormat() says what there is", async () => {
+  await refused(() => findFormat("awq"), /no format awq: did you mean awq-gemm\?$/, "usage");
+  await refused(() => findFormat("AWQ_GEMM"), /did you mean awq-gemm\?$/, "usage");
+  await refused(() => findFormat("onnx"), /no format onnx: use awq-gemm$/, "usage");
+  await refused(() => findFormat(""), /no format "": use awq-gemm$/, "usage");
+});
+
+Deno.test("awqGemm.config() is what engines read", () => {
+  assert.deepEqual(awqGemm.config(grid({ groupSize: 128 }), []), {
+    quant_method: "awq",
+    zero_point: true,
+    group_size: 128,
+    bits: 4,
+    version: "gemm",
+    modules_to_not_convert: null,
+  });
+  const few = awqGemm.config(grid({ bits: 3, groupSize: -1 }), ["model.layers.1.mlp.down_proj"]);
+  assert.equal(few["bits"], 4);
+  assert.equal(few["group_size"], -1);
+  assert.deepEqual(few["modules_to_not_convert"], ["model.layers.1.mlp.down_proj"]);
+  assert.deepEqual(few["salient"], { bits: 3 });
+});
+
+Deno.test("recogniseFormat() reads back what awqGemm.config() says", () => {
+  for (const bits of [2, 3, 4]) {
+    for (const groupSize of [32, -1]) {
+      const config = { quantization_config: awqGemm.config(grid({ bits, groupSize }), ["x"]) };
+      const found = recogniseFormat(config);
+      assert.equal(found?.format, awqGemm);
+      assert.deepEqual(found.stored, { format: "awq-gemm", bits, groupSize });
+    }
+  }
+});
+
+Deno.test("recogniseFormat() finds nothing where nothing is quantized", () => {
+  assert.equal(recogniseFormat({}), undefined);
+  assert.equal(recogniseFormat({ quantization_config: null }), undefined);
+});
+
+Deno.test("recogniseFormat() reads the names that older and newer tools use", () => {
+  const stored = { format: "awq-gemm", bits: 4, groupSize: 64 };
+  for (
+    const config of [
+      { quant_method: "awq", w_bit: 4, q_group_size: 64, version: "GEMM" },
+      { quant_method: "awq", bits: 4, group_size: 64, format: "gemm", sym: false },
+      { quant_method: "awq", bits: 4, group_size: 64 },
+    ]
+  ) assert.deepEqual(recogniseFormat({ quantization_config: config })?.stored, stored);
+});
+
+Deno.test("recogniseFormat() refuses other layouts of AWQ", async () => {
+  for (const version of ["gemv", "gemv_fast", "GEMV", "marlin", 1]) {
+    await refused(
+      () => recogniseFormat({ quantization_config: { ...GOOD, version } }),
+      /version is .*, and of AWQ's layouts only gemm is read/,
+    );
+  }
+  const format = { ...GOOD, version: undefined, format: "gemv" };
+  await refused(() => recogniseFormat({ quantization_config: format }), /format is "gemv"/);
+});
+
+Deno.test("recogniseFormat() refuses a quantization_config that is broken", async () => {
+  const cases: [JsonObject, RegExp][] = [
+    [{ bits: 8 }, /bits is 8, and AWQ's gemm layout has 4/],
+    [{ bits: "4" }, /bits is "4"/],
+    [{ bits: undefined }, /bits is missing/],
+    [{ group_size: 0 }, /group_size is 0: it must be a positive whole number or -1/],
+    [{ group_size: -2 }, /group_size is -2/],
+    [{ group_size: 1.5 }, /group_size is 1\.5/],
+    [{ group_size: "128" }, /group_size is "128"/],
+    [{ group_size: undefined }, /group_size is missing/],
+    [{ zero_point: false }, /zero_point is not true/],
+    [{ salient: { bits: 5 } }, /salient\.bits is 5: it must be 2, 3 or 4/],
+    [{ salient: 3 }, /salient\.bits is missing/],
+  ];
+  for (const [change, text] of cases) {
+    const config = { quantization_config: { ...GOOD, ...change } };
+    await refused(() => recogniseFormat(config), text);
+  }
+});
+
+Deno.test("recogniseFormat() names the method that it does not read", async () => {
+  for (const method of ["gptq", "compressed-tensors", "bitsandbytes", "fp8"]) {
+    await refused(
+      () => recogniseFormat({ quantization_config: { ...GOOD, quant_method: method } }),
+      new RegExp(`quantized with ${method}, which this version does not read: it reads awq`),
+    );
+  }
+  await refused(
+    () => recogniseFormat({ quantization_config: {} }),
+    /a method that it does not name/,
+  );
+  await refused(() => recogniseFormat({ compression_config: {} }), /does not read/);
+  for (const value of [1, "awq", []]) {
+    await refused(() => recogniseFormat({ quantization_config: value }), /is not an object/);
+  }
+});
