@@ -46,7 +46,7 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
   const checkpoint = opened.use(await openCheckpoint(directory, backend));
   const family = findFamily(checkpoint.config);
   const config = withGenerationEos(family.readConfig(checkpoint.config), checkpoint);
-  const recognised = findFormat(checkpoint);
+  const recognised = recogniseFormat(checkpoint.config);
   const rope = opened.use(new RopeCache(backend, config.rope, config.maxPositions));
   const source: BlockSource = {
     checkpoint,
@@ -61,14 +61,14 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
     },
   };
   const vocabulary = [config.vocabSize, config.hiddenSize];
-  checkTensor(checkpoint, family.names.embedding, vocabulary);
+  const names = ownNames(family, config, checkpoint);
+  checkTensor(checkpoint, names.embedding, vocabulary);
   const linears = listLinears(source);
-  checkTensor(checkpoint, family.names.finalNorm, [config.hiddenSize]);
-  const headName = config.tiedEmbeddings ? family.names.embedding : family.names.head;
-  checkTensor(checkpoint, headName, vocabulary);
-  const embedding = opened.use(checkpoint.tensor(family.names.embedding));
-  const finalNorm = opened.use(checkpoint.tensor(family.names.finalNorm));
-  const head = opened.use(checkpoint.tensor(headName));
+  checkTensor(checkpoint, names.finalNorm, [config.hiddenSize]);
+  checkTensor(checkpoint, names.head, vocabulary);
+  const embedding = opened.use(checkpoint.tensor(names.embedding));
+  const finalNorm = opened.use(checkpoint.tensor(names.finalNorm));
+  const head = opened.use(checkpoint.tensor(names.head));
   return new OpenModel({
     source,
     linears,
@@ -170,15 +170,11 @@ function withGenerationEos(config: ModelConfig, checkpoint: Checkpoint): ModelCo
   return { ...config, eosIds: [...new Set([...config.eosIds, ...more])] };
 }
 
-function findFormat(checkpoint: Checkpoint): ReturnType<typeof recogniseFormat> {
-  const found = recogniseFormat(checkpoint.config);
-  const stated = checkpoint.config.quantization_config ?? undefined;
-  if (found !== undefined || stated === undefined) return found;
-  const method = new ConfigReader(checkpoint.config).object("quantization_config")
-    ?.string("quant_method", "unnamed");
-  throw new SalientError(
-    "input",
-    `${checkpoint.directory} is quantized by the method ${method}, which is not known`,
-    { file: `${checkpoint.directory}/config.json` },
-  );
+/** Where the tensors outside the blocks are; tied ones are stored once, under either name. */
+function ownNames(family: Family, config: ModelConfig, checkpoint: Checkpoint): Family["names"] {
+  const { embedding, head } = family.names;
+  if (!config.tiedEmbeddings) return family.names;
+  const stored = !checkpoint.entries.has(embedding) && checkpoint.entries.has(head);
+  const name = stored ? head : embedding;
+  return { ...family.names, embedding: name, head: name };
 }

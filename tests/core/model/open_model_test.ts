@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import type { JsonObject } from "../../../core/checkpoint/types.ts";
 import { openModel } from "../../../core/model/open_model.ts";
 import { createReferenceBackend } from "../../../ffi/reference/reference_backend.ts";
-import { TINY_LLAMA, type TinyModelOptions, writeTinyModel } from "../../tiny_model.ts";
+import {
+  TINY_LLAMA,
+  type TinyModelOptions,
+  tinyParameter,
+  writeTinyModel,
+} from "../../tiny_model.ts";
 
 async function inDirectory(use: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
@@ -118,4 +123,17 @@ Deno.test("openModel() reads every type of weight alike", async () => {
   assert.equal(f64, f32);
   assert.ok(f16 !== f32 && Math.abs(f16 - f32) < 5e-3 * Math.abs(f32), `${f16} ${f32}`);
   assert.ok(bf16 !== f32 && Math.abs(bf16 - f32) < 5e-2 * Math.abs(f32), `${bf16} ${f32}`);
+});
+
+Deno.test("openModel() takes tied embeddings from under the head's name", async () => {
+  await inDirectory(async (directory) => {
+    await writeTinyModel(directory, TINY_LLAMA, { omit: ["model.embed_tokens.weight"] });
+    const config = JSON.stringify({ ...TINY_LLAMA, tie_word_embeddings: true });
+    await Deno.writeTextFile(`${directory}/config.json`, config);
+    using backend = createReferenceBackend();
+    using model = await openModel(directory, backend);
+    using hidden = await model.embed(Int32Array.of(63));
+    const expected = tinyParameter("lm_head.weight", [64, 32]).subarray(63 * 32);
+    assert.deepEqual(backend.download(hidden), expected);
+  });
 });
