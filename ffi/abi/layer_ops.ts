@@ -181,7 +181,15 @@ export function layerOps(session: NativeSession): LayerOps {
         queries.owned.value,
         keys.owned.value,
         values.owned.value,
-        Uint32Array.of(heads, kvHeads, headDim, sequences, window, queryStart, Tk),
+        Uint32Array.of(
+          heads,
+          kvHeads,
+          headDim,
+          sequences,
+          window,
+          queryStart,
+          shape.keyLength ?? 0,
+        ),
         Float64Array.of(scale),
         out,
       ]);
