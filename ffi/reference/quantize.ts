@@ -69,7 +69,7 @@ export function fakeQuantize(
   }
 }
 
-/** target = source clamped to +-bound, for one group or for several. */
+/** A weight clamped to +-bound. */
 export function clamp(value: number, bound: number): number {
   return value > bound ? bound : value < -bound ? -bound : value;
 }
