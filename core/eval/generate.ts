@@ -52,7 +52,7 @@ export interface GenerateResult {
  * @param prompt What the text begins with.
  * @throws {SalientError} `input` if the prompt is empty or too long, `usage` if an option is out of range.
  *
- * @example Eight words of a speech
+ * @example Eight tokens of a speech
  * ```ts
  * import { createReferenceBackend, generate, loadTokenizer, openModel } from "@salient/quant";
  * import assert from "node:assert/strict";

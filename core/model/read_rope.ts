@@ -24,6 +24,11 @@ export function readRope(
 ): RopeConfig {
   const scaling = config.object("rope_scaling");
   const rope = scaling ?? config.object("rope_parameters") ?? new ConfigReader({});
+  for (const key of ["full_attention", "sliding_attention"]) {
+    if (rope.has(key)) {
+      rope.fail(key, "must be absent for this family: one rule holds for all layers");
+    }
+  }
   const theta = rope.has("rope_theta")
     ? rope.number("rope_theta", BASE)
     : config.number("rope_theta", BASE, 10000);

@@ -102,6 +102,7 @@ Deno.test("readConfig() refuses broken rope rules and names the key", () => {
     ["truncate", { rope_type: "yarn", factor: 4, truncate: 1 }],
     ["beta_fast", { rope_type: "yarn", factor: 4, beta_fast: "32" }],
     ["rope_theta", { rope_type: "default", rope_theta: -5 }],
+    ["full_attention", { full_attention: { rope_type: "default" } }],
   ];
   const family = findFamily(TINY_LLAMA);
   for (const name of ["rope_scaling", "rope_parameters"]) {
