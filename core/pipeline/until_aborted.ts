@@ -37,6 +37,7 @@ export async function untilAborted<T>(
   signal: AbortSignal,
   whileWaiting?: (seconds: number) => void,
 ): Promise<T> {
+  promise.catch(() => {}); // nobody may be left to hear of it
   checkAborted(signal);
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   function abort(): void {
