@@ -18,6 +18,18 @@ import { tensorOps } from "./tensor_ops.ts";
 /**
  * Makes a reference backend. Sums are in fp64 and results in fp32. Tensors outlive the backend, but
  * no more can be made once it is disposed.
+ *
+ * @example A linear layer without any native library
+ * ```ts
+ * import { createReferenceBackend } from "@salient/quant";
+ * import assert from "node:assert/strict";
+ *
+ * using backend = createReferenceBackend();
+ * using x = backend.upload(Float32Array.of(1, 2), "F32", [1, 2]);
+ * using w = backend.upload(Float32Array.of(3, 4, 5, 6, 7, 8), "F32", [3, 2]);
+ * using y = await backend.linear(x, w);
+ * assert.deepEqual([...backend.download(y)], [11, 17, 23]);
+ * ```
  */
 export function createReferenceBackend(): Backend {
   const meter = new MemoryMeter();

@@ -96,6 +96,20 @@ Deno.test("a scale that its type cannot hold becomes its largest or smallest", a
   assert.equal(await scaleOf("F32"), Math.fround((2 - 2 ** -23) * 2 ** 127));
 });
 
+Deno.test("NaN has no part in fitting a grid, and gets its zero point", async () => {
+  const grid = {
+    bits: 4,
+    groupSize: 4,
+    symmetric: false,
+    scaleDtype: "F32",
+    range: "minmax",
+  } as const;
+  const values = Float32Array.of(NaN, -7, 8, 1, NaN, NaN, NaN, NaN);
+  const { codes, scales, zeros } = await quantize(values, [1, 8], grid);
+  assert.deepEqual(codes, [7, 0, 15, 8, 0, 0, 0, 0]);
+  assert.deepEqual([scales, zeros], [[1, Math.fround(Math.fround(1e-5) / 15)], [7, 0]]);
+});
+
 Deno.test("bounds clamp a group before its grid is fitted", async () => {
   const grid = {
     bits: 3,

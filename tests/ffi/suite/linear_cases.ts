@@ -81,7 +81,8 @@ export function linearCases(register: RegisterCase): void {
         });
         const { shape, bits: packedBits, groupSize: packedGroup, byteLength } = packed.tested;
         assert.deepEqual([[...shape], packedBits, packedGroup], [[N, K], bits, groupSize]);
-        if (bits <= 4 && K >= 128) assert.ok(byteLength < N * K, "nibbles stay nibbles");
+        // Small ones may be padded to the size of a tile.
+        if (bits <= 4 && N * K > 4096) assert.ok(byteLength < N * K, "nibbles stay nibbles");
         const y = await pair.run((backend, use) =>
           backend.linear(use(x), use(packed), { bias: use(b) })
         );
