@@ -15,18 +15,6 @@ const CONTEXT = 8;
  * together with the ones just before, and part of a character waits for the rest.
  *
  * The pieces joined are `tokenizer.decode` of all ids.
- *
- * @example
- * ```ts
- * import { loadTokenizer, TextStream } from "@salient/quant";
- * import assert from "node:assert/strict";
- *
- * const tokenizer = await loadTokenizer("models/salient-tiny");
- * const stream = new TextStream(tokenizer);
- * let text = "";
- * for (const id of tokenizer.encode("naïve café")) text += stream.push(id);
- * assert.equal(text + stream.end(), "naïve café");
- * ```
  */
 export class TextStream {
   readonly #tokenizer: Tokenizer;
