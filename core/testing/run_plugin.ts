@@ -1,0 +1,143 @@
+/**
+ * Drives one plugin through a model, with everything it answers laid open.
+ *
+ * @module
+ */
+
+import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
+import type { Model } from "../model/model.ts";
+import { BlockEditor } from "../pipeline/block_editor.ts";
+import { guardOps } from "../pipeline/guard_ops.ts";
+import { observedSites } from "../pipeline/observation.ts";
+import { PluginDriver } from "../pipeline/plugin_driver.ts";
+import { makeRunGrid } from "../pipeline/run_grid.ts";
+import { SiteStatistics } from "../pipeline/statistics.ts";
+import type { Plugin } from "../plugin.ts";
+import { seededRandom } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** Windows of the made-up calibration. */
+const SAMPLES = 4;
+/** Tokens of a window. */
+const SEQ_LEN = 32;
+
+/** What a plugin made of one linear. */
+export interface LinearOutcome {
+  /** Full name. */
+  readonly name: string;
+  /** The grid it answered with. */
+  readonly grid: AffineGrid;
+  /** [N, K]. */
+  readonly codes: Uint8Array;
+  /** [N, G]. */
+  readonly scales: Float32Array;
+  /** [N, G]. */
+  readonly zeros: Uint8Array;
+}
+
+/** What a plugin made of the model. */
+export interface PluginOutcome {
+  /** Largest relative change, over the blocks, of what a block adds to its input. */
+  readonly change: number;
+  /** The linears that it quantized, in order. */
+  readonly linears: readonly LinearOutcome[];
+}
+
+/** How {@linkcode runPlugin} runs. */
+export interface RunPluginOptions {
+  /** Operations for the plugin. Default: the model's backend. */
+  readonly ops?: Ops;
+  /** Ends the run. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs all hooks of the plugin on every block, on random tokens. */
+export async function runPlugin(
+  model: Model,
+  plugin: Plugin,
+  options: RunPluginOptions = {},
+): Promise<PluginOutcome> {
+  const { backend, config, linears } = model;
+  const signal = options.signal ?? new AbortController().signal;
+  const { ops, settle } = guardOps(options.ops ?? backend, signal);
+  const driver = new PluginDriver([plugin], {
+    model: {
+      family: model.family.name,
+      blocks: config.blocks,
+      hiddenSize: config.hiddenSize,
+      linears,
+    },
+    ops,
+    settle,
+    grid: makeRunGrid(linears, undefined),
+    signal,
+    seed: 0,
+    emit: () => {},
+  });
+  await driver.setup();
+  const sites = observedSites(linears, config.blocks, (linear) => driver.observe(linear));
+
+  const random = seededRandom("conformance");
+  const ids = Int32Array.from(
+    { length: SAMPLES * SEQ_LEN },
+    () => Math.floor(random() * config.vocabSize),
+  );
+  using states = new DisposableStack();
+  let hidden = states.use(await model.embed(ids));
+  const outcomes: LinearOutcome[] = [];
+  let change = 0;
+  for (let index = 0; index < config.blocks; index++) {
+    using scope = new DisposableStack();
+    const block = scope.use(await model.loadBlock(index));
+    const statistics = new Map<string, SiteStatistics>();
+    for (const { info } of block.linears.values()) {
+      const asked = sites[index]?.get(info.site);
+      if (asked === undefined || statistics.has(info.site)) continue;
+      const windows = { samples: SAMPLES, seqLen: SEQ_LEN };
+      const site = new SiteStatistics(backend, info.shape[1], asked, windows);
+      statistics.set(info.site, scope.use(site));
+    }
+    const output = states.use(
+      await block.run(hidden, {
+        sequences: SAMPLES,
+        observe: async (site, input) => await statistics.get(site)?.add(input),
+      }),
+    );
+    const isQuantizable = (): boolean => true;
+    const editor = scope.use(
+      new BlockEditor(block, { ops: backend, model, statistics, isQuantizable }),
+    );
+    await driver.transformBlock(editor.view);
+    using changed = await editor.current().run(hidden, { sequences: SAMPLES });
+    change = Math.max(change, relativeChange(backend, hidden, output, changed));
+    for (const linear of editor.view.linears) {
+      const answered = await driver.quantizeLinear(linear);
+      if (answered === undefined) continue;
+      using weight = answered.answer.weight;
+      outcomes.push(readOutcome(backend, linear.name, weight));
+    }
+    hidden = output;
+  }
+  return { change, linears: outcomes };
+}
+
+function readOutcome(ops: Ops, name: string, weight: QuantizedWeight): LinearOutcome {
+  return {
+    name,
+    grid: weight.grid,
+    codes: ops.downloadBytes(weight.codes),
+    scales: ops.download(weight.scales),
+    zeros: ops.downloadBytes(weight.zeros),
+  };
+}
+
+/** ||changed - output|| / ||output - input||. */
+function relativeChange(ops: Ops, input: Tensor, output: Tensor, changed: Tensor): number {
+  const [x, y, z] = [ops.download(input), ops.download(output), ops.download(changed)];
+  let [difference, contribution] = [0, 0];
+  for (let i = 0; i < y.length; i++) {
+    difference += ((z[i] ?? NaN) - (y[i] ?? NaN)) ** 2;
+    contribution += ((y[i] ?? NaN) - (x[i] ?? NaN)) ** 2;
+  }
+  return Math.sqrt(difference / contribution);
+}

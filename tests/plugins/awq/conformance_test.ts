@@ -1,0 +1,27 @@
+import { conformance } from "../../../core/testing/mod.ts";
+import { awq, type AwqOptions } from "../../../plugins/awq/mod.ts";
+import type { Plugin } from "../../../core/plugin.ts";
+import { testBackends } from "../../test_backends.ts";
+
+const kinds: Record<string, AwqOptions> = {
+  "awq": { bits: 3, groupSize: 32 },
+  "awq by modules": { bits: 4, groupSize: 128, objective: "module", duoScaling: false },
+  "awq on a sample": { bits: 4, groupSize: 64, tokens: 32, symmetric: true },
+};
+const refused: (() => Plugin)[] = [
+  { bits: 9 },
+  { groupSize: 48 },
+  { gridPoints: 1 },
+  { clip: { steps: 0 } },
+  { clip: { maxShrink: 2 } },
+  { tokens: 0 },
+].map((options) => () => awq(options));
+
+for (const backend of testBackends()) {
+  for (const [kind, options] of Object.entries(kinds)) {
+    const make = (): Plugin => awq({ gridPoints: 4, ...options });
+    for (const { name, run } of conformance(make, { backend: backend.create, refused })) {
+      Deno.test(`${kind} on ${backend.name} ${name}`, run);
+    }
+  }
+}
