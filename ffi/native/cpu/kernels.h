@@ -29,6 +29,8 @@ uint32_t threads();
 // Runs body(begin, end) over [0, count) in pieces of `grain` (the last may be shorter). The pieces do not
 // depend on the number of threads. Safe to call from several threads at once; workers sleep when idle.
 void parallel_for(size_t count, size_t grain, const std::function<void(size_t, size_t)>& body);
+// Frees the scratch memory that kernels keep between calls.
+void trim_scratch();
 
 // ---------------------------------------------------------------------------------------------------
 // Conversion

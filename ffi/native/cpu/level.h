@@ -1,0 +1,94 @@
+// The innermost loops, once for each instruction set: a table of functions picked at run time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels.h"
+
+namespace salient {
+
+// Products are summed in blocks of kDepth inputs. The left side of a block is kept as rows of kStride
+// 32-bit words (a few more than kDepth, so that rows fall into different cache sets).
+constexpr size_t kDepth = 256;
+constexpr size_t kStride = kDepth + 16;
+
+// Quantized weights are stored in tiles of this many rows, one row a lane.
+constexpr size_t kTileRows = 16;
+
+// Scales as a packed weight stores them: [groups][kTileRows] of `scale`, zeros as bytes.
+struct PackedTile {
+  const uint32_t* words;  // [groups][words of a group][kTileRows]
+  const void* scales;
+  DType scale;
+  const uint8_t* zeros;
+  size_t group;    // inputs of a group
+  size_t per_word; // codes in a word: 8 of 4 bits, or 4 of 8 bits
+};
+
+struct Level {
+  // Columns of a panel of the right side of a product: [depth][panel] words, or pairs of bf16.
+  size_t panel;
+
+  // c [rows, columns] (+)= a b. a [rows][kStride]; b panels of [depth][panel], one after the other.
+  void (*product)(const float* a, size_t rows, const float* b, size_t columns, size_t depth, float* c,
+                  size_t c_stride, bool add);
+  // The same on pairs of bf16: depth counts pairs. Null where the processor has no such product.
+  void (*product_bf16)(const uint32_t* a, size_t rows, const uint32_t* b, size_t columns, size_t depth,
+                       float* c, size_t c_stride, bool add);
+  // target [columns][target_stride] = transpose of source [rows][source_stride].
+  void (*transpose)(const uint32_t* source, size_t source_stride, size_t rows, size_t columns,
+                    uint32_t* target, size_t target_stride);
+  // y [t * y_stride + n] = x[t] . w[n] + bias[n] for `rows` rows of w and T <= 8 rows of x. F32, F16 or
+  // BF16; `round` rounds w to bf16 first.
+  void (*few_rows)(const float* x, size_t T, size_t K, const void* w, DType type, bool round, size_t rows,
+                   const float* bias, float* y, size_t y_stride);
+
+  void (*to_f32)(const void* source, DType type, float* target, size_t n);
+  void (*from_f32)(const float* source, void* target, DType type, size_t n);
+  void (*round_bf16)(float* x, size_t n);
+
+  double (*dot)(const float* x, const float* y, size_t n);
+  // y += a * x
+  void (*axpy)(float a, const float* x, float* y, size_t n);
+  // x[i] = exp(scale * x[i] - shift); returns the sum.
+  float (*exp_sum)(float* x, size_t n, float scale, float shift);
+  float (*largest)(const float* x, size_t n);
+  float (*largest_magnitude)(const float* x, size_t n);
+  void (*scale)(float* x, size_t n, float factor);
+  // out[j] = x . rows[j * stride] for n rows of `size`.
+  void (*dots)(const float* x, size_t size, const float* rows, size_t stride, size_t n, float* out);
+  // out [size] = sum over j of weights[j] * rows[j * stride].
+  void (*weighted_sum)(const float* weights, size_t n, const float* rows, size_t stride, size_t size, float* out);
+  // sum[i] += |x[i]| / divisor
+  void (*add_magnitudes)(const float* x, size_t n, float divisor, double* sum);
+
+  // The grid of one group of w * s (s null: of w), each clamped to +-bound first.
+  void (*fit)(const float* w, const float* s, size_t n, const Grid& grid, float bound, float* scale, float* zero);
+  void (*codes)(const float* w, size_t n, const Grid& grid, float bound, float scale, float zero, uint8_t* out);
+  // out = Q(w * s) / s, or w - Q(w * s) / s.
+  void (*rounded)(const float* w, const float* s, size_t n, const Grid& grid, float bound, float scale,
+                  float zero, bool residual, float* out);
+  // out = (code - zero) * scale
+  void (*decode)(const uint8_t* codes, size_t n, float scale, float zero, float* out);
+
+  // y [t * y_stride + lane] = x[t] . row[lane] for T <= 8; sums [T][groups]: the sum of x over each group.
+  void (*packed_few)(const PackedTile& tile, const float* x, size_t T, size_t K, const float* sums, float* y,
+                     size_t y_stride);
+  // Inputs begin to begin + depth of the tile as floats, in the panels that product() takes: lane 0 to 15
+  // of input k goes to out[k * panel + lane], or, if a panel is narrower than a tile, into panels `depth`
+  // rows apart.
+  void (*packed_decode)(const PackedTile& tile, size_t begin, size_t depth, float* out);
+};
+
+// The table of the level in use.
+const Level& level();
+
+extern const Level level_scalar;
+#if defined(__x86_64__)
+extern const Level level_avx2;
+extern const Level level_avx512;
+extern const Level level_avx512bf16;
+#endif
+
+}  // namespace salient

@@ -1,0 +1,150 @@
+// y = x W^T + bias.
+//
+// Many rows of x: output tiles of up to 384 x 256, each summed over blocks of kDepth inputs whose two
+// sides are packed first. A tile is one thread's from start to end, and every sum runs in the order of
+// the inputs, so neither tiles nor threads change a bit. Few rows: the weight is read once, unpacked.
+#include "panels.h"
+#include "scratch.h"
+
+namespace salient {
+namespace {
+
+constexpr size_t kFew = 8;
+
+struct Product {
+  const float* x;
+  const void* w;
+  DType type;
+  const float* bias;
+  float* y;
+  size_t T, K, N;
+  bool bf16;
+};
+
+void few(const Level& level, const Product& p) {
+  const bool direct = p.type == DType::F32 || p.type == DType::F16 || p.type == DType::BF16;
+  Scratch room(Scratch::room_for<float>(p.T * p.K));
+  const float* x = p.x;
+  if (p.bf16) {
+    float* rounded = room.take<float>(p.T * p.K);
+    std::memcpy(rounded, p.x, p.T * p.K * sizeof(float));
+    level.round_bf16(rounded, p.T * p.K);
+    x = rounded;
+  }
+  // About 64 KiB of weight a piece, in whole tiles of 4 rows.
+  const size_t grain = std::max<size_t>(4, std::min<size_t>(256, 32768 / std::max<size_t>(p.K, 1)) / 4 * 4);
+  parallel_for(p.N, grain, [&](size_t begin, size_t end) {
+    const float* bias = p.bias != nullptr ? p.bias + begin : nullptr;
+    if (direct) {
+      level.few_rows(x, p.T, p.K, at(p.w, p.type, begin * p.K), p.type, p.bf16, end - begin, bias, p.y + begin, p.N);
+      return;
+    }
+    Scratch row_room(Scratch::room_for<float>(p.K));
+    float* row = row_room.take<float>(p.K);
+    for (size_t n = begin; n < end; ++n) {
+      level.to_f32(at(p.w, p.type, n * p.K), p.type, row, p.K);
+      level.few_rows(x, p.T, p.K, row, DType::F32, p.bf16, 1, p.bias != nullptr ? p.bias + n : nullptr, p.y + n, p.N);
+    }
+  });
+}
+
+// Rows as pairs of bf16, an odd last input padded with 0: out [count][kStride] words.
+void pair_rows(const Level& level, const void* source, DType type, size_t stride, size_t count, size_t depth,
+               float* wide, uint32_t* out) {
+  for (size_t r = 0; r < count; ++r) {
+    auto* row = reinterpret_cast<uint16_t*>(out + r * kStride);
+    row[depth] = 0;
+    if (type == DType::BF16) {
+      std::memcpy(row, at(source, type, r * stride), depth * 2);
+    } else if (type == DType::F32) {
+      level.from_f32(static_cast<const float*>(source) + r * stride, row, DType::BF16, depth);
+    } else {
+      level.to_f32(at(source, type, r * stride), type, wide, depth);
+      level.from_f32(wide, row, DType::BF16, depth);
+    }
+  }
+}
+
+struct Tile {
+  size_t row, rows, column, columns;
+};
+
+void tile_fp32(const Level& level, const Product& p, const Tile& t) {
+  const size_t left_size = t.rows * kStride, right_words = right_size(level, t.columns, kDepth);
+  Scratch room(Scratch::room_for<float>(left_size) + Scratch::room_for<float>(right_words) +
+               Scratch::room_for<float>(level.panel * kStride));
+  float* left = room.take<float>(left_size);
+  float* right = room.take<float>(right_words);
+  float* buffer = room.take<float>(level.panel * kStride);
+  for (size_t k = 0; k < p.K; k += kDepth) {
+    const size_t depth = std::min(kDepth, p.K - k);
+    for (size_t r = 0; r < t.rows; ++r) {
+      std::memcpy(left + r * kStride, p.x + (t.row + r) * p.K + k, depth * sizeof(float));
+      if (p.bf16) level.round_bf16(left + r * kStride, depth);
+    }
+    right_of_rows(level, at(p.w, p.type, t.column * p.K), p.type, p.K, k, depth, t.columns, p.bf16, buffer, right);
+    level.product(left, t.rows, right, t.columns, depth, p.y + t.row * p.N + t.column, p.N,
+                  k > 0 || p.bias != nullptr);
+  }
+}
+
+void tile_bf16(const Level& level, const Product& p, const Tile& t) {
+  constexpr size_t kInputs = 2 * kDepth;
+  const size_t left_size = t.rows * kStride, right_words = right_size(level, t.columns, kDepth);
+  Scratch room(Scratch::room_for<uint32_t>(left_size) + Scratch::room_for<uint32_t>(right_words) +
+               Scratch::room_for<uint32_t>(level.panel * kStride) + Scratch::room_for<float>(kInputs));
+  auto* left = room.take<uint32_t>(left_size);
+  auto* right = room.take<uint32_t>(right_words);
+  auto* buffer = room.take<uint32_t>(level.panel * kStride);
+  float* wide = room.take<float>(kInputs);
+  for (size_t k = 0; k < p.K; k += kInputs) {
+    const size_t depth = std::min(kInputs, p.K - k), pairs = (depth + 1) / 2;
+    pair_rows(level, p.x + t.row * p.K + k, DType::F32, p.K, t.rows, depth, wide, left);
+    uint32_t* panel = right;
+    for (size_t j = 0; j < t.columns; j += level.panel, panel += pairs * level.panel) {
+      const size_t count = std::min(level.panel, t.columns - j);
+      pair_rows(level, at(p.w, p.type, (t.column + j) * p.K + k), p.type, p.K, count, depth, wide, buffer);
+      for (size_t r = count; r < level.panel; ++r) std::fill_n(buffer + r * kStride, pairs, 0u);
+      level.transpose(buffer, kStride, level.panel, pairs, panel, level.panel);
+    }
+    level.product_bf16(left, t.rows, right, t.columns, pairs, p.y + t.row * p.N + t.column, p.N,
+                       k > 0 || p.bias != nullptr);
+  }
+}
+
+}  // namespace
+
+void linear(const float* x, const void* w, DType type, const float* bias, float* y, size_t T, size_t K,
+            size_t N, bool bf16) {
+  if (T == 0 || N == 0) return;
+  const Level& level = salient::level();
+  const Product p{x, w, type, bias, y, T, K, N, bf16};
+  if (T <= kFew || K == 0) {
+    for (size_t t = 0; t < T; t += kFew) {
+      Product part = p;
+      part.x = x + t * K;
+      part.y = y + t * N;
+      part.T = std::min(kFew, T - t);
+      few(level, part);
+    }
+    return;
+  }
+  const size_t bands = (T + 383) / 384, height = round_up((T + bands - 1) / bands, 12);
+  const size_t width = N >= 2048 ? 256 : 128, across = (N + width - 1) / width;
+  parallel_for((T + height - 1) / height * across, 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      Tile t{i / across * height, height, i % across * width, width};
+      t.rows = std::min(height, T - t.row);
+      t.columns = std::min(width, N - t.column);
+      if (bias != nullptr) {
+        for (size_t r = 0; r < t.rows; ++r) {
+          std::memcpy(y + (t.row + r) * N + t.column, bias + t.column, t.columns * sizeof(float));
+        }
+      }
+      if (bf16 && level.product_bf16 != nullptr) tile_bf16(level, p, t);
+      else tile_fp32(level, p, t);
+    }
+  });
+}
+
+}  // namespace salient

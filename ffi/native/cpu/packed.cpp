@@ -1,0 +1,164 @@
+// Weights that stay quantized: 4-bit codes, eight to a word (8-bit codes, four to a word, above 4 bits).
+//
+// Sixteen rows make a tile. Word j of a group holds codes 8j to 8j + 7 of one row, lowest bits first, and
+// the sixteen rows' words stand side by side, so that one vector register handles sixteen rows and an
+// input of x is the same for all of its lanes. Scales keep their stored type; zeros are bytes.
+#include "packed.h"
+
+#include <cstdlib>
+#include <new>
+
+#include "panels.h"
+#include "scratch.h"
+
+namespace salient {
+namespace {
+
+size_t words_of_group(const Packed& p) { return (p.group + p.per_word - 1) / p.per_word; }
+
+// Bytes of one tile: words, scales and zeros, each starting on a cache line.
+struct TileSize {
+  size_t words, scales, zeros, total;
+};
+
+TileSize tile_size(const Packed& p) {
+  const size_t groups = p.K / p.group;
+  const size_t words = groups * words_of_group(p) * kTileRows * sizeof(uint32_t);
+  const size_t scales = round_up(groups * kTileRows * element_size(p.scale), 64);
+  const size_t zeros = round_up(groups * kTileRows, 64);
+  return {words, scales, zeros, words + scales + zeros};
+}
+
+size_t tiles(const Packed& p) { return (p.N + kTileRows - 1) / kTileRows; }
+
+void fill_tile(const Level& level, const Packed& p, size_t tile, const uint8_t* codes, const float* scales,
+               const uint8_t* zeros) {
+  const TileSize size = tile_size(p);
+  char* base = p.data + tile * size.total;
+  std::memset(base, 0, size.total);
+  auto* words = reinterpret_cast<uint32_t*>(base);
+  const size_t groups = p.K / p.group, per_group = words_of_group(p), bits = 32 / p.per_word;
+  const size_t first = tile * kTileRows, rows = std::min(kTileRows, p.N - first);
+  for (size_t r = 0; r < rows; ++r) {
+    const uint8_t* row = codes + (first + r) * p.K;
+    for (size_t g = 0; g < groups; ++g) {
+      for (size_t i = 0; i < p.group; ++i) {
+        const size_t word = (g * per_group + i / p.per_word) * kTileRows + r;
+        words[word] |= static_cast<uint32_t>(row[g * p.group + i]) << (i % p.per_word * bits);
+      }
+      const size_t from = (first + r) * groups + g, to = g * kTileRows + r;
+      level.from_f32(scales + from, base + size.words + to * element_size(p.scale), p.scale, 1);
+      reinterpret_cast<uint8_t*>(base + size.words + size.scales)[to] = zeros[from];
+    }
+  }
+}
+
+// Sums of x over each group: out [T][G].
+void group_sums(const float* x, size_t T, size_t K, size_t group, float* out) {
+  for (size_t i = 0; i < T * (K / group); ++i, x += group) {
+    float part[8] = {};
+    size_t k = 0;
+    for (; k + 8 <= group; k += 8) {
+      for (size_t j = 0; j < 8; ++j) part[j] += x[k + j];
+    }
+    for (; k < group; ++k) part[k % 8] += x[k];
+    out[i] = ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
+  }
+}
+
+// T <= kFew rows: each tile is read once and never written out as floats.
+void few(const Level& level, const Packed& p, const float* x, size_t T, const float* bias, float* y) {
+  const size_t groups = p.K / p.group;
+  Scratch room(Scratch::room_for<float>(T * groups));
+  float* sums = room.take<float>(T * groups);
+  group_sums(x, T, p.K, p.group, sums);
+  const size_t grain = std::max<size_t>(1, (size_t{1} << 17) / (tile_size(p).total + 1));
+  parallel_for(tiles(p), grain, [&](size_t begin, size_t end) {
+    float edge[kFewPacked * kTileRows];
+    for (size_t i = begin; i < end; ++i) {
+      const size_t n = i * kTileRows, count = std::min(kTileRows, p.N - n);
+      const bool whole = count == kTileRows;
+      level.packed_few(packed_tile(p, i), x, T, p.K, sums, whole ? y + n : edge, whole ? p.N : kTileRows);
+      for (size_t t = 0; t < T; ++t) {
+        float* row = y + t * p.N + n;
+        if (!whole) std::memcpy(row, edge + t * kTileRows, count * sizeof(float));
+        for (size_t j = 0; bias != nullptr && j < count; ++j) row[j] += bias[n + j];
+      }
+    }
+  });
+}
+
+// A block of `columns` outputs from column n on: codes become the right side of a product, kDepth inputs
+// at a time.
+void block(const Level& level, const Packed& p, const float* x, size_t row, size_t rows, size_t n,
+           size_t columns, const float* bias, float* y) {
+  const size_t right_words = round_up(columns, std::max(level.panel, kTileRows)) * kDepth;
+  Scratch room(Scratch::room_for<float>(rows * kStride) + Scratch::room_for<float>(right_words));
+  float* left = room.take<float>(rows * kStride);
+  float* right = room.take<float>(right_words);
+  std::fill(right, right + right_words, 0.0f);
+  for (size_t r = 0; r < rows && bias != nullptr; ++r) {
+    std::memcpy(y + (row + r) * p.N + n, bias + n, columns * sizeof(float));
+  }
+  for (size_t k = 0; k < p.K; k += kDepth) {
+    const size_t depth = std::min(kDepth, p.K - k);
+    for (size_t r = 0; r < rows; ++r) {
+      std::memcpy(left + r * kStride, x + (row + r) * p.K + k, depth * sizeof(float));
+    }
+    for (size_t j = 0; j < columns; j += kTileRows) {
+      float* panel = right + j / level.panel * level.panel * depth + j % level.panel;
+      level.packed_decode(packed_tile(p, (n + j) / kTileRows), k, depth, panel);
+    }
+    level.product(left, rows, right, columns, depth, y + row * p.N + n, p.N, k > 0 || bias != nullptr);
+  }
+}
+
+}  // namespace
+
+PackedTile packed_tile(const Packed& p, size_t tile) {
+  const TileSize size = tile_size(p);
+  const char* base = p.data + tile * size.total;
+  return {reinterpret_cast<const uint32_t*>(base), base + size.words, p.scale,
+          reinterpret_cast<const uint8_t*>(base + size.words + size.scales), p.group, p.per_word};
+}
+
+Packed* pack(const uint8_t* codes, const float* scales, const uint8_t* zeros, const Grid& grid, size_t N,
+             size_t K) {
+  const Level& level = salient::level();
+  auto* p = new Packed{N, K, grid.group, grid.bits <= 4 ? size_t{8} : size_t{4}, grid.scale, nullptr, 0};
+  p->bytes = tiles(*p) * tile_size(*p).total;
+  p->data = static_cast<char*>(std::aligned_alloc(64, std::max<size_t>(64, p->bytes)));
+  if (p->data == nullptr) {
+    delete p;
+    throw std::bad_alloc();
+  }
+  parallel_for(tiles(*p), 4, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) fill_tile(level, *p, i, codes, scales, zeros);
+  });
+  return p;
+}
+
+void free_packed(Packed* packed) {
+  if (packed == nullptr) return;
+  std::free(packed->data);
+  delete packed;
+}
+
+size_t packed_bytes(const Packed* packed) { return packed->bytes; }
+
+void packed_linear(const Packed* packed, const float* x, const float* bias, float* y, size_t T) {
+  const Packed& p = *packed;
+  const Level& level = salient::level();
+  if (T == 0 || p.N == 0) return;
+  if (T <= kFewPacked) return few(level, p, x, T, bias, y);
+  const size_t bands = (T + 383) / 384, height = round_up((T + bands - 1) / bands, 12);
+  const size_t width = p.N >= 2048 ? 256 : 128, across = (p.N + width - 1) / width;
+  parallel_for((T + height - 1) / height * across, 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const size_t row = i / across * height, n = i % across * width;
+      block(level, p, x, row, std::min(height, T - row), n, std::min(width, p.N - n), bias, y);
+    }
+  });
+}
+
+}  // namespace salient
