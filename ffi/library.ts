@@ -70,8 +70,9 @@ function reason(cause: unknown): string {
 /** The SHA-256 that a manifest names. */
 function pinnedHash(manifest: Uint8Array<ArrayBuffer>, file: string): string {
   try {
-    const { sha256 } = JSON.parse(new TextDecoder().decode(manifest)) as { sha256?: unknown };
-    if (typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256)) return sha256;
+    const found = JSON.parse(new TextDecoder().decode(manifest)) as { sha256?: unknown } | null;
+    const hash = found?.sha256;
+    if (typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash)) return hash;
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
   }

@@ -14,8 +14,8 @@ export interface BackendProbe {
   readonly name: Exclude<BackendName, "auto">;
   /** Whether it can be used. */
   readonly available: boolean;
-  /** Version of its native interface, or null where it has none or cannot be used. */
-  readonly version: string | null;
+  /** Version of its native interface; `"-"` where it has none or cannot be used. */
+  readonly version: string;
   /** What it is, or why it cannot be used. */
   readonly detail: string;
 }
@@ -25,11 +25,11 @@ const NAMES: readonly BackendProbe["name"][] = ["cuda", "cpu", "reference"];
 async function probe(name: BackendProbe["name"]): Promise<BackendProbe> {
   try {
     using backend = await openBackend(name);
-    const version = name === "reference" ? null : `ABI ${ABI_VERSION}`;
+    const version = name === "reference" ? "-" : `ABI ${ABI_VERSION}`;
     return { name, available: true, version, detail: backend.detail };
   } catch (error) {
     if (!(error instanceof SalientError)) throw error;
-    return { name, available: false, version: null, detail: error.message };
+    return { name, available: false, version: "-", detail: error.message };
   }
 }
 

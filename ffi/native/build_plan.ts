@@ -43,6 +43,7 @@ export const LINK_FLAGS: readonly string[] = [
   "-pthread",
   "-s",
   "-Wl,--build-id=none",
+  "-Wl,-z,defs",
   "-Wl,-z,nodelete",
   "-Wl,--exclude-libs,ALL",
 ];

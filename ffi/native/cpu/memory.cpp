@@ -120,6 +120,7 @@ void count_allocated(size_t bytes) { allocated += bytes; }
 void count_freed(size_t bytes) { allocated -= bytes; }
 
 void trim_memory() {
+  trim_scratch();
   Cache& all = cache();
   {
     std::lock_guard lock(all.mutex);

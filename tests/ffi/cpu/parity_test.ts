@@ -1,5 +1,5 @@
-import { type CpuIsa, createCpuBackend } from "../../ffi/cpu/cpu_backend.ts";
-import { runBackendSuite } from "./backend_suite.ts";
+import { type CpuIsa, createCpuBackend } from "../../../ffi/cpu/cpu_backend.ts";
+import { runBackendSuite } from "../backend_suite.ts";
 
 /** Whether this processor has an instruction set; others are left out. */
 function has(isa: CpuIsa): boolean {
