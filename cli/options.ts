@@ -7,7 +7,7 @@
 import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
-import { choice, fileSize, float, integer, string } from "@optique/core/valueparser";
+import { choice, fileSize, integer, string } from "@optique/core/valueparser";
 
 /** The model: a directory. */
 export const modelArgument = argument(string({ metavar: "MODEL" }), {
@@ -32,11 +32,10 @@ export const backendOptions = {
     }),
     "auto" as const,
   ),
-  threads: withDefault(
-    option("--threads", integer({ metavar: "N", min: 0, max: 1024 }), {
-      description: message`Threads of the cpu backend, 0 for one on each core`,
+  threads: optional(
+    option("--threads", integer({ metavar: "N", min: 1, max: 1024 }), {
+      description: message`Threads of the cpu backend; one on each core if not given`,
     }),
-    0,
   ),
 } as const;
 
@@ -121,11 +120,3 @@ export const pluginOption = multiple(
 export const textOption = option("--text", string({ metavar: "FILE" }), {
   description: message`Text to measure perplexity on: a file or an npm: package`,
 });
-
-/** Sampling temperature. */
-export const temperatureOption = withDefault(
-  option("--temperature", float({ metavar: "T", min: 0 }), {
-    description: message`0 always takes the likeliest token`,
-  }),
-  0,
-);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { loadTokenizer, openBackend, openModel, readText } from "../../mod.ts";
+import { loadTokenizer, openModel, readText } from "../../mod.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { CompareArguments } from "../commands/compare.ts";
 import { comparisonTable } from "../comparison_table.ts";
 import { type MeasuredRow, measureMethods } from "../measure_methods.ts";
@@ -15,7 +16,7 @@ import { calibrate } from "./calibrate.ts";
 
 /** Measures and prints the table. */
 export async function runCompare(args: CompareArguments, signal: AbortSignal): Promise<void> {
-  using backend = await openBackend(args.backend, { threads: args.threads });
+  using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const tokenizer = await loadTokenizer(args.model);
   const text = await readText(args.text);

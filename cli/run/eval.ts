@@ -4,7 +4,8 @@
  * @module
  */
 
-import { loadTokenizer, openBackend, openModel, perplexity, readText } from "../../mod.ts";
+import { loadTokenizer, openModel, perplexity, readText } from "../../mod.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { EvalArguments } from "../commands/eval.ts";
 import { formatPerplexity, formatSeconds } from "../format.ts";
 import { printJson, printLine } from "../output.ts";
@@ -12,7 +13,7 @@ import { WindowProgress } from "../window_progress.ts";
 
 /** Measures and prints perplexity. */
 export async function runEval(args: EvalArguments, signal: AbortSignal): Promise<void> {
-  using backend = await openBackend(args.backend, { threads: args.threads });
+  using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const tokenizer = await loadTokenizer(args.model);
   tokenizer.checkVocabulary(model.config.vocabSize);
@@ -23,7 +24,7 @@ export async function runEval(args: EvalArguments, signal: AbortSignal): Promise
     seqLen: args.seqLen,
     ...(args.stride === undefined ? {} : { stride: args.stride }),
     signal,
-    onProgress: (done, total) => progress.update(done, total),
+    onProgress: ({ windows, totalWindows }) => progress.update(windows, totalWindows),
   });
   progress.finish();
   if (args.json) {

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { generate, loadTokenizer, openBackend, openModel } from "../../mod.ts";
+import { generate, loadTokenizer, openModel } from "../../mod.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { GenerateArguments } from "../commands/generate.ts";
 import { printJson, printNotice, printText } from "../output.ts";
 
 /** Streams the text to standard output, and its speed to standard error. */
 export async function runGenerate(args: GenerateArguments, signal: AbortSignal): Promise<void> {
-  using backend = await openBackend(args.backend, { threads: args.threads });
+  using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const tokenizer = await loadTokenizer(args.model);
   tokenizer.checkVocabulary(model.config.vocabSize);

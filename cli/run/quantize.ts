@@ -4,7 +4,8 @@
  * @module
  */
 
-import { openBackend, openModel, type Plugin, quantize } from "../../mod.ts";
+import { openModel, type Plugin, quantize } from "../../mod.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { QuantizeArguments } from "../commands/quantize.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
 import { loadPlugin, methodPlugin } from "../methods.ts";
@@ -25,7 +26,7 @@ async function choosePlugins(args: QuantizeArguments): Promise<Plugin[]> {
 /** Quantizes, and prints what came of it. */
 export async function runQuantize(args: QuantizeArguments, signal: AbortSignal): Promise<void> {
   const plugins = await choosePlugins(args);
-  using backend = await openBackend(args.backend, { threads: args.threads });
+  using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
   const calibration = observes ? await calibrate(args, model, signal) : undefined;

@@ -18,11 +18,11 @@ export interface Room {
 export const ROOMS: readonly Room[] = [
   {
     prefix: "mod.ts",
-    mayImport: ["core/", "ffi/open_backend.ts", "ffi/probe_backends.ts", "plugins/"],
+    mayImport: ["core/", "ffi/", "plugins/"],
     packages: false,
   },
   { prefix: "main.ts", mayImport: ["cli/", "mod.ts"], packages: false },
-  { prefix: "cli/", mayImport: ["cli/", "mod.ts"], packages: true },
+  { prefix: "cli/", mayImport: ["cli/", "mod.ts", "deno.json"], packages: true },
   { prefix: "plugins/rtn/", mayImport: ["core/plugin.ts"], packages: false },
   { prefix: "plugins/awq/", mayImport: ["core/plugin.ts"], packages: false },
   { prefix: "core/", mayImport: ["core/"], packages: true },

@@ -1,0 +1,105 @@
+/**
+ * Salient quantizes large language models from TypeScript: a Hugging Face checkpoint in, a 4-bit checkpoint out that
+ * inference engines load, with its perplexity and its time measured.
+ *
+ * ```ts
+ * import { loadCalibration, loadTokenizer, openBackend, openModel, quantize } from "@salient/quant";
+ * import { awq } from "@salient/quant/plugins/awq";
+ *
+ * using backend = await openBackend("auto");
+ * using model = await openModel("models/salient-tiny", backend);
+ * const tokenizer = await loadTokenizer("models/salient-tiny");
+ * const calibration = await loadCalibration({ source: "default", tokenizer, samples: 4, seqLen: 128 });
+ * const plugins = [awq({ bits: 4, groupSize: 32 })];
+ * const out = `${await Deno.makeTempDir()}/salient-tiny-awq`;
+ * await quantize({ model, backend, plugins, calibration, format: "awq-gemm", out });
+ * ```
+ *
+ * @module
+ */
+
+export type {
+  AffineGrid,
+  Backend,
+  ClipResult,
+  InputMoment,
+  Int4Layout,
+  MappedFile,
+  Ops,
+  PackedWeight,
+  QuantizedWeight,
+  TensorSummary,
+  Weight,
+} from "./core/backend.ts";
+export { type CalibrationOptions, loadCalibration } from "./core/calibration/load_calibration.ts";
+export { type NamedText, readText } from "./core/calibration/read_text.ts";
+export type { CalibrationSet } from "./core/calibration/types.ts";
+export {
+  type CheckpointWriterOptions,
+  createCheckpointWriter,
+} from "./core/checkpoint/create_checkpoint_writer.ts";
+export { openCheckpoint } from "./core/checkpoint/open_checkpoint.ts";
+export type {
+  Checkpoint,
+  CheckpointWriter,
+  Json,
+  JsonObject,
+  TensorEntry,
+} from "./core/checkpoint/types.ts";
+export { type ErrorCode, type ErrorPlace, SalientError } from "./core/errors.ts";
+export { generate, type GenerateOptions, type GenerateResult } from "./core/eval/generate.ts";
+export {
+  perplexity,
+  type PerplexityOptions,
+  type PerplexityProgress,
+  type PerplexityResult,
+} from "./core/eval/perplexity.ts";
+export type { SamplerOptions } from "./core/eval/sampler.ts";
+export { sampleTokens, type SampleTokensOptions } from "./core/eval/sample_tokens.ts";
+export { exportFormats, findFormat } from "./core/export/formats.ts";
+export type { ExportFormat, StoredTensor } from "./core/export/types.ts";
+export type { GridHelpers, GridOptions } from "./core/grid_helpers.ts";
+export {
+  type InspectedLinear,
+  type Inspection,
+  inspectModel,
+} from "./core/inspect/inspect_model.ts";
+export type { ModelConfig, RopeConfig } from "./core/model/config.ts";
+export type { Family, LinearSpec, NormSpec, ScaleSetSpec } from "./core/model/family.ts";
+export type { KvCache } from "./core/model/kv_cache.ts";
+export type {
+  Block,
+  BlockLinear,
+  BlockNorm,
+  BlockRun,
+  Model,
+  StoredQuantization,
+  WeightOverrides,
+} from "./core/model/model.ts";
+export { openModel } from "./core/model/open_model.ts";
+export type {
+  BlockEvent,
+  EventListener,
+  ForwardEvent,
+  LinearEvent,
+  LogEvent,
+  NoteEvent,
+  PipelineEvent,
+  PlanEvent,
+  Stage,
+  StageEvent,
+} from "./core/pipeline/events.ts";
+export type { MemoryParts, MemoryPlan } from "./core/pipeline/memory_plan.ts";
+export { quantize, type QuantizeOptions } from "./core/pipeline/quantize.ts";
+export { type QuantizedInMemory, quantizeInMemory } from "./core/pipeline/quantize_in_memory.ts";
+export type { QuantizeReport } from "./core/pipeline/report.ts";
+export type { RunOptions } from "./core/pipeline/run_options.ts";
+export * from "./core/plugin.ts";
+export type { DType, Tensor } from "./core/tensor.ts";
+export { loadTokenizer } from "./core/tokenizer/load_tokenizer.ts";
+export type { ChatMessage, Tokenizer } from "./core/tokenizer/types.ts";
+export { type BackendName, openBackend, type OpenBackendOptions } from "./ffi/open_backend.ts";
+export { type BackendProbe, probeBackends } from "./ffi/probe_backends.ts";
+export { createReferenceBackend } from "./ffi/reference/reference_backend.ts";
+export { awq, type AwqOptions, type ClipOptions } from "./plugins/awq/mod.ts";
+export { rtn } from "./plugins/rtn/mod.ts";
