@@ -9,6 +9,7 @@ import { SalientError } from "../errors.ts";
 import { maxCode } from "../grid.ts";
 import type { LinearInfo, QuantizedLinear } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import { discard } from "../discard.ts";
 
 /** Codes looked at in one go. */
 const CHUNK = 1 << 20;
@@ -47,11 +48,10 @@ export function checkQuantized(
   checkTensor("zeros", weight.zeros, "U8", [outputs, groups]);
   checkCodes("code", weight.codes, maxCode(grid), ops);
   checkCodes("zero point", weight.zeros, maxCode(grid), ops);
-  for (const scale of ops.download(weight.scales)) {
-    if (!(scale > 0 && scale < Infinity)) {
-      refuse(`gave the scale ${scale}: scales must be finite and above 0`);
-    }
-  }
+  const scales = ops.download(weight.scales);
+  const wrong = scales.find((scale) => !(scale > 0 && scale < Infinity));
+  discard(scales);
+  if (wrong !== undefined) refuse(`gave the scale ${wrong}: scales must be finite and above 0`);
 }
 
 function checkTensor(what: string, tensor: Tensor, dtype: DType, shape: readonly number[]): void {
@@ -71,9 +71,9 @@ function checkCodes(what: string, codes: Tensor, most: number, ops: Ops): void {
   for (let row = 0; row < rows; row += step) {
     using part = ops.rows(codes, row, Math.min(step, rows - row));
     const bytes = ops.downloadBytes(part);
-    if (!above(bytes, most)) continue;
-    const found = bytes.find((code) => code > most);
-    refuse(`gave the ${what} ${found}, which is above ${most}`);
+    const found = above(bytes, most) ? bytes.find((code) => code > most) : undefined;
+    discard(bytes);
+    if (found !== undefined) refuse(`gave the ${what} ${found}, which is above ${most}`);
   }
 }
 

@@ -18,11 +18,11 @@ export async function checkWeights(ops: Ops, model: Model, block: Block): Promis
   async function check(name: string, tensor: Tensor): Promise<void> {
     const { nonFinite } = await ops.summarize(tensor);
     if (nonFinite === 0) return;
-    const values = nonFinite === 1 ? "1 value" : `${nonFinite} values`;
+    const values = nonFinite === 1 ? "value" : "values";
     const file = `${model.directory}/${model.checkpoint.entries.get(name)?.file ?? ""}`;
     throw new SalientError(
       "input",
-      `Tensor ${name} has ${values} that are NaN or infinite: use a checkpoint that is whole`,
+      `Tensor ${name} has ${nonFinite} NaN or infinite ${values}: use a checkpoint that is whole`,
       { file, tensor: name },
     );
   }

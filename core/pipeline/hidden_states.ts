@@ -7,6 +7,7 @@
 import type { Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { discard } from "../discard.ts";
 import type { Windows } from "./statistics.ts";
 import { tensorBytes } from "./tensor_bytes.ts";
 
@@ -56,7 +57,9 @@ export class HiddenStates implements AsyncDisposable {
       return this.#ops.rows(this.#store, first * seqLen, count * seqLen);
     }
     const bytes = await this.#store.read(first * seqLen * width * 4, count * seqLen * width * 4);
-    return this.#ops.upload(bytes, "F32", shape);
+    const states = this.#ops.upload(bytes, "F32", shape);
+    discard(bytes);
+    return states;
   }
 
   /** Replaces the windows from `first` on by the rows of `states`. */

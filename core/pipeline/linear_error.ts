@@ -7,6 +7,7 @@
 import type { InputMoment, Ops, QuantizedWeight } from "../backend.ts";
 import type { Tensor } from "../tensor.ts";
 import type { EditedLinear } from "./block_editor.ts";
+import { discard } from "../discard.ts";
 
 /** ||X (W - Q)^T||^2 / ||X W^T||^2 of what was chosen, and of plain rounding on the same grid. */
 export interface LinearError {
@@ -77,6 +78,8 @@ async function weightError(ops: Ops, weight: Tensor, quantized: QuantizedWeight)
   const allZeros = repeat(ops.downloadBytes(quantized.zeros), repeats, new Uint8Array(pieces));
   using scales = ops.upload(allScales, "F32", [pieces, 1]);
   using zeros = ops.upload(allZeros, "U8", [pieces, 1]);
+  discard(allScales);
+  discard(allZeros);
   const identity = Float32Array.from(
     { length: width * width },
     (_, i) => i % (width + 1) === 0 ? 1 : 0,
@@ -88,8 +91,13 @@ async function weightError(ops: Ops, weight: Tensor, quantized: QuantizedWeight)
   return ratio(loss, await ops.outputEnergy(split, moment));
 }
 
-function repeat<T extends Float32Array | Uint8Array>(values: T, times: number, target: T): T {
+function repeat<T extends Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
+  values: T,
+  times: number,
+  target: T,
+): T {
   for (let i = 0; i < target.length; i++) target[i] = values[Math.floor(i / times)] ?? 0;
+  discard(values);
   return target;
 }
 
