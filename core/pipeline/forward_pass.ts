@@ -39,12 +39,17 @@ export async function embedWindows(
   return hidden;
 }
 
-/** Lets all windows pass a block: gathers its statistics, and replaces the hidden states by its output. */
+/**
+ * Lets all windows pass a block and gathers its statistics.
+ *
+ * @param keep Whether the hidden states are replaced by the block's output: not after the last block.
+ */
 export async function passBlock(
   run: PreparedRun,
   block: Block,
   hidden: HiddenStates,
   statistics: ReadonlyMap<string, SiteStatistics>,
+  keep: boolean,
 ): Promise<void> {
   const { samples } = run.calibration ?? { samples: 0 };
   for (let first = 0; first < samples; first += run.plan.batch) {
@@ -67,7 +72,7 @@ export async function passBlock(
         { tensor: block.name },
       );
     }
-    await hidden.write(first, output);
+    if (keep) await hidden.write(first, output);
     run.emit({ type: "forward", index: block.index, done: first + count, total: samples });
   }
 }

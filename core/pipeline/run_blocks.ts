@@ -59,6 +59,7 @@ export async function runBlocks(
       const linears = await runBlock(
         { ...run, block, sink, common, done: reports.length },
         index <= lastObserved ? hidden : undefined,
+        index < lastObserved,
       );
       reports.push(...linears);
       model.releaseBlock(index);
@@ -81,6 +82,7 @@ interface BlockRunContext extends PreparedRun {
 async function runBlock(
   run: BlockRunContext,
   hidden: HiddenStates | undefined,
+  keepHidden: boolean,
 ): Promise<LinearReport[]> {
   const { block, model, ops, driver, sink, plan } = run;
   await checkWeights(ops, model, block);
@@ -89,7 +91,7 @@ async function runBlock(
   const transforms = driver.has("transformBlock");
   const prefix = transforms ? await readPrefix(run, hidden) : undefined;
   if (prefix !== undefined) stack.use(prefix);
-  if (hidden !== undefined) await passBlock(run, block, hidden, statistics);
+  if (hidden !== undefined) await passBlock(run, block, hidden, statistics, keepHidden);
 
   const isQuantizable = (name: string): boolean => run.quantizable.has(name);
   const editor = stack.use(new BlockEditor(block, { ops, model, statistics, isQuantizable }));
