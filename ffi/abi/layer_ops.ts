@@ -63,7 +63,7 @@ export function layerOps(session: NativeSession): LayerOps {
         bias = b.owned.value;
       }
       const out = new Uint32Array(1);
-      await session.call("salient_linear", { operation: "linear", work: T * K * N, uses }, [
+      await session.call("salient_linear", { operation: "linear", work: T * K * N, uses, out }, [
         input.owned.value,
         w.owned.value,
         bias,
@@ -83,7 +83,7 @@ export function layerOps(session: NativeSession): LayerOps {
       const out = new Uint32Array(1);
       // A copy: what the library has checked must not change while it is used.
       const copy = Int32Array.from(ids);
-      await session.call("salient_embed", { operation: "embed", work, uses: [mine.owned] }, [
+      await session.call("salient_embed", { operation: "embed", work, uses: [mine.owned], out }, [
         mine.owned.value,
         copy,
         copy.length,
@@ -106,7 +106,12 @@ export function layerOps(session: NativeSession): LayerOps {
       );
       const uses = [input.owned, w.owned];
       const out = new Uint32Array(1);
-      await session.call("salient_rms_norm", { operation: "rmsNorm", work: input.size * 2, uses }, [
+      await session.call("salient_rms_norm", {
+        operation: "rmsNorm",
+        work: input.size * 2,
+        uses,
+        out,
+      }, [
         input.owned.value,
         w.owned.value,
         Float64Array.of(eps, offset),
@@ -177,7 +182,7 @@ export function layerOps(session: NativeSession): LayerOps {
       const seen = window === 0 ? Tk : Math.min(Tk, window);
       const work = queries.size * (seen + 1);
       const out = new Uint32Array(1);
-      await session.call("salient_attention", { operation: "attention", work, uses }, [
+      await session.call("salient_attention", { operation: "attention", work, uses, out }, [
         queries.owned.value,
         keys.owned.value,
         values.owned.value,
@@ -206,7 +211,7 @@ export function layerOps(session: NativeSession): LayerOps {
       const uses = [g.owned, u.owned];
       const work = g.size * (activation === "gelu" ? 30 : 6);
       const out = new Uint32Array(1);
-      const options = { operation: "gatedActivation", work, uses };
+      const options = { operation: "gatedActivation", work, uses, out };
       await session.call("salient_gated_activation", options, [
         g.owned.value,
         u.owned.value,

@@ -17,10 +17,10 @@ import { tensorOps } from "./tensor_ops.ts";
 /** Makes the backend; disposing it frees everything it made and closes the library. */
 export function createNativeBackend(name: string, library: NativeLibrary): Backend {
   const session = new NativeSession(library);
-  function memory(): Float64Array<ArrayBuffer> {
+  function peakRssBytes(): number {
     const reals = new Float64Array(3);
-    session.unwrap(session.symbols.salient_memory(reals), "memory");
-    return reals;
+    session.unwrap(session.symbols.salient_memory(reals), "peakRssBytes");
+    return reals[1] ?? 0;
   }
   return {
     name,
@@ -31,8 +31,8 @@ export function createNativeBackend(name: string, library: NativeLibrary): Backe
     ...quantizationOps(session),
     ...packingOps(session),
     mapFile: (path) => new NativeFile(session, path),
-    allocatedBytes: () => memory()[0] ?? 0,
-    peakRssBytes: () => memory()[1] ?? 0,
+    allocatedBytes: () => session.allocatedBytes(),
+    peakRssBytes,
     trim: () => session.unwrap(session.symbols.salient_trim(), "trim"),
     [Symbol.dispose]: () => session[Symbol.dispose](),
   };

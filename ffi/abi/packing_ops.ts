@@ -42,7 +42,7 @@ export function packingOps(session: NativeSession): PackingOps {
       const out = new Uint32Array(1);
       await session.call(
         "salient_pack_int4",
-        { operation: "packInt4", work: mine.size, uses: [mine.owned] },
+        { operation: "packInt4", work: mine.size, uses: [mine.owned], out },
         [mine.owned.value, along ? 1 : 0, order, out],
       );
       return new NativeTensor(session, out[0] ?? 0, "I32", along ? [K, N / 8] : [N, K / 8]);
@@ -57,7 +57,7 @@ export function packingOps(session: NativeSession): PackingOps {
       const out = new Uint32Array(1);
       await session.call(
         "salient_unpack_int4",
-        { operation: "unpackInt4", work: mine.size * 8, uses: [mine.owned] },
+        { operation: "unpackInt4", work: mine.size * 8, uses: [mine.owned], out },
         [mine.owned.value, along ? 1 : 0, order, out],
       );
       const shape = along ? [columns * 8, rows] : [rows, columns * 8];
@@ -70,7 +70,7 @@ export function packingOps(session: NativeSession): PackingOps {
       const uses = [codes.owned, scales.owned, zeros.owned];
       const out = new Uint32Array(1);
       const bytes = new Float64Array(1);
-      await session.call("salient_pack", { operation: "pack", work: codes.size * 2, uses }, [
+      await session.call("salient_pack", { operation: "pack", work: codes.size * 2, uses, out }, [
         codes.owned.value,
         scales.owned.value,
         zeros.owned.value,

@@ -66,7 +66,7 @@ export function quantizationOps(session: NativeSession): QuantizationOps {
       const out = new Uint32Array(3);
       await session.call(
         "salient_quantize",
-        { operation: "quantize", work: weight.size * ROUNDING, uses },
+        { operation: "quantize", work: weight.size * ROUNDING, uses, out },
         [weight.owned.value, numbers, bounds, out],
       );
       const codes = new NativeTensor(session, out[0] ?? 0, "U8", weight.shape);
@@ -90,7 +90,7 @@ export function quantizationOps(session: NativeSession): QuantizationOps {
       const out = new Uint32Array(1);
       await session.call(
         "salient_dequantize",
-        { operation: "dequantize", work: codes.size * 2, uses },
+        { operation: "dequantize", work: codes.size * 2, uses, out },
         [codes.owned.value, scales.owned.value, zeros.owned.value, grid, out],
       );
       return new NativeTensor(session, out[0] ?? 0, "F32", codes.shape);
@@ -106,7 +106,7 @@ export function quantizationOps(session: NativeSession): QuantizationOps {
       const out = new Uint32Array(1);
       await session.call(
         "salient_fake_quantize",
-        { operation: "fakeQuantize", work: weight.size * ROUNDING, uses: [weight.owned] },
+        { operation: "fakeQuantize", work: weight.size * ROUNDING, uses: [weight.owned], out },
         [weight.owned.value, numbers, factors, factors?.length ?? 0, out],
       );
       return new NativeTensor(session, out[0] ?? 0, "F32", weight.shape);
@@ -209,7 +209,7 @@ export function quantizationOps(session: NativeSession): QuantizationOps {
       const uses = [weight.owned, inputs.tensor.owned];
       const out = new Uint32Array(1);
       const clipped = new Float64Array(1);
-      await session.call("salient_clip_search", { operation: "clipSearch", work, uses }, [
+      await session.call("salient_clip_search", { operation: "clipSearch", work, uses, out }, [
         weight.owned.value,
         inputs.tensor.owned.value,
         inputs.kind,

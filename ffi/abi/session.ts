@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly work: number;
   /** Handles that must live until the call ends. */
   readonly uses: readonly OwnedHandle[];
+  /** Receives the handles of new objects; one of the arguments. */
+  readonly out?: Uint32Array;
 }
 
 /** The arguments of a function that may take long. */
@@ -68,6 +70,7 @@ export class NativeSession implements Disposable {
 
   /** Takes over a new handle. */
   own(handle: number): OwnedHandle {
+    this.check();
     const owned = new OwnedHandle(handle, (self, value) => {
       this.#living.delete(self);
       this.#forgotten.unregister(self);
@@ -80,6 +83,17 @@ export class NativeSession implements Disposable {
   /** Ends the owner's handle when the garbage collector finds that nobody has it any more. */
   watch(owner: HandleOwner): void {
     this.#forgotten.register(owner, owner.owned, owner.owned);
+  }
+
+  /** Bytes that the living handles keep allocated. */
+  allocatedBytes(): number {
+    const handles = Uint32Array.from(this.#living, (owned) => owned.value);
+    const reals = new Float64Array(1);
+    this.unwrap(
+      this.symbols.salient_allocated(handles, handles.length, reals),
+      "allocatedBytes",
+    );
+    return reals[0] ?? 0;
   }
 
   /** Runs a function, on another thread where its work is large. */
@@ -99,6 +113,8 @@ export class NativeSession implements Disposable {
     for (const owned of options.uses) owned.hold();
     try {
       this.unwrap(await elsewhere(...args), options.operation);
+      if (this.#disposed) this.#discard(options.out ?? []);
+      this.check();
     } finally {
       for (const owned of options.uses) owned.letGo();
       this.#running.delete(running);
@@ -112,6 +128,11 @@ export class NativeSession implements Disposable {
     this.#disposed = true;
     for (const owned of [...this.#living]) owned.end();
     this.#closeIfUnused();
+  }
+
+  /** Ends what a call made for a backend that is no more. */
+  #discard(handles: Iterable<number>): void {
+    for (const handle of handles) this.#library.symbols.salient_release(handle);
   }
 
   #closeIfUnused(): void {

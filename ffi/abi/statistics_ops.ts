@@ -58,7 +58,12 @@ export function statisticsOps(session: NativeSession): StatisticsOps {
         `${factors.length} factors do not fit the columns of [${weight.shape.join(", ")}]`,
       );
       const out = new Uint32Array(1);
-      const options = { operation: "scaleColumns", work: weight.size * 2, uses: [weight.owned] };
+      const options = {
+        operation: "scaleColumns",
+        work: weight.size * 2,
+        uses: [weight.owned],
+        out,
+      };
       await session.call("salient_scale_columns", options, [
         weight.owned.value,
         Float32Array.from(factors),
@@ -77,7 +82,7 @@ export function statisticsOps(session: NativeSession): StatisticsOps {
         `${factors.length} factors do not fit the rows of [${weight.shape.join(", ")}]`,
       );
       const out = new Uint32Array(1);
-      const options = { operation: "scaleRows", work: weight.size * 2, uses: [weight.owned] };
+      const options = { operation: "scaleRows", work: weight.size * 2, uses: [weight.owned], out };
       await session.call("salient_scale_rows", options, [
         weight.owned.value,
         Float32Array.from(factors),

@@ -101,7 +101,7 @@ export function tensorOps(session: NativeSession): TensorOps {
       const { owned, shape, size } = checks.floats(tensor, "tensor");
       checks.that(["F32", "F16", "BF16"].includes(dtype), `values cannot be cast to ${dtype}`);
       const out = new Uint32Array(1);
-      const options = { operation: "cast", work: size * 2, uses: [owned] };
+      const options = { operation: "cast", work: size * 2, uses: [owned], out };
       await session.call("salient_cast", options, [owned.value, dtypeNumber(dtype), out]);
       return new NativeTensor(session, out[0] ?? 0, dtype, shape);
     },

@@ -24,7 +24,7 @@ export interface CpuBackendOptions extends LibraryOptions {
 
 /**
  * Opens the CPU library. A backend error says what is missing: the library, a permission, an instruction
- * set. `allocatedBytes` counts the tensors of every CPU backend of this process.
+ * set. Memory kept for reuse, threads and the instruction set are shared by the backends of a process.
  */
 export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
   const { threads, isa } = options;

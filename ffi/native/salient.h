@@ -49,8 +49,11 @@ SALIENT_API uint32_t salient_describe(uint8_t* text, uint32_t length);
 SALIENT_API int32_t salient_set_threads(uint32_t count);
 /* Instruction set: 0 scalar, 1 AVX2, 2 AVX-512, 3 AVX-512 BF16; refused where the processor lacks it. */
 SALIENT_API int32_t salient_force_isa(uint32_t level);
-/* reals[3]: bytes of living tensors and packed weights, highest resident set so far, bytes kept for reuse. */
+/* reals[3], all of this process: bytes of living tensors and packed weights, highest resident set so far,
+   bytes kept for reuse. */
 SALIENT_API int32_t salient_memory(double* reals);
+/* reals[1]: bytes that these handles keep allocated. Memory that several share counts once, files do not. */
+SALIENT_API int32_t salient_allocated(const uint32_t* handles, uint32_t count, double* reals);
 /* Gives memory kept for reuse back to the system. */
 SALIENT_API int32_t salient_trim(void);
 /* Ends a handle. */

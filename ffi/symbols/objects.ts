@@ -40,6 +40,14 @@ export const OBJECT_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_allocated: {
+    parameters: [
+      "buffer", // const uint32_t *handles
+      "u32", // uint32_t count
+      "buffer", // double reals[1]
+    ],
+    result: "i32",
+  },
   salient_trim: { parameters: [], result: "i32" },
   salient_release: {
     parameters: [

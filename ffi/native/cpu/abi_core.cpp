@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <unordered_set>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -101,6 +102,24 @@ int32_t salient_memory(double* reals) {
     reals[0] = static_cast<double>(allocated_bytes());
     reals[1] = peak_rss();
     reals[2] = static_cast<double>(cached_bytes());
+  });
+}
+
+int32_t salient_allocated(const uint32_t* handles, uint32_t count, double* reals) {
+  return guard([&] {
+    check_buffer(reals, "the figure");
+    if (count > 0) check_buffer(handles, "the handles");
+    std::unordered_set<const Block*> blocks;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+      const std::shared_ptr<Object> object = find(handles[i]);
+      if (object == nullptr) continue;
+      if (object->kind == Kind::Packed) bytes += static_cast<const PackedWeight&>(*object).bytes;
+      if (object->kind != Kind::Tensor) continue;
+      const Block* block = static_cast<const Tensor&>(*object).block.get();
+      if (block != nullptr && blocks.insert(block).second) bytes += block->bytes();
+    }
+    reals[0] = static_cast<double>(bytes);
   });
 }
 

@@ -53,6 +53,7 @@ class Block {
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   uint8_t* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
 
  private:
   uint8_t* data_;
