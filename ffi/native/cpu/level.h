@@ -16,14 +16,19 @@ constexpr size_t kStride = kDepth + 16;
 // Quantized weights are stored in tiles of this many rows, one row a lane.
 constexpr size_t kTileRows = 16;
 
-// Scales as a packed weight stores them: [groups][kTileRows] of `scale`, zeros as bytes.
+// Bit where code i of a word starts. Of 4-bit codes the first four are the low halves of the word's bytes.
+constexpr uint32_t packed_shift(size_t i, size_t per_word) {
+  return static_cast<uint32_t>(per_word == 8 ? i % 4 * 8 + i / 4 * 4 : i * 8);
+}
+
+// Sixteen rows of a packed weight. Scales and zeros are [groups][kTileRows].
 struct PackedTile {
   const uint32_t* words;  // [groups][words of a group][kTileRows]
   const void* scales;
   DType scale;
   const uint8_t* zeros;
-  size_t group;    // inputs of a group
-  size_t per_word; // codes in a word: 8 of 4 bits, or 4 of 8 bits
+  size_t group;     // inputs of a group
+  size_t per_word;  // codes in a word: 8 of 4 bits, or 4 of 8 bits
 };
 
 struct Level {
@@ -72,8 +77,11 @@ struct Level {
   // out = (code - zero) * scale
   void (*decode)(const uint8_t* codes, size_t n, float scale, float zero, float* out);
 
-  // y [t * y_stride + lane] = x[t] . row[lane] for T <= 8; sums [T][groups]: the sum of x over each group.
-  void (*packed_few)(const PackedTile& tile, const float* x, size_t T, size_t K, const float* sums, float* y,
+  // What packed_few needs of x [T, K] beside x itself, made once for all tiles; its size in bytes.
+  size_t (*packed_prepared_size)(size_t T, size_t K, size_t group, size_t per_word);
+  void (*packed_prepare)(const float* x, size_t T, size_t K, size_t group, size_t per_word, void* prepared);
+  // y [t * y_stride + lane] = x[t] . row[lane] for T <= 8.
+  void (*packed_few)(const PackedTile& tile, const float* x, const void* prepared, size_t T, size_t K, float* y,
                      size_t y_stride);
   // Inputs begin to begin + depth of the tile as floats, in the panels that product() takes: lane 0 to 15
   // of input k goes to out[k * panel + lane], or, if a panel is narrower than a tile, into panels `depth`

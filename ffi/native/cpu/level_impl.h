@@ -4,12 +4,14 @@
 #include "level.h"
 #include "simd.h"
 
+// In this order: later ones use earlier ones.
 #include "loops_convert.h"
+#include "loops_vector.h"
 #include "loops_few.h"
 #include "loops_product.h"
-#include "loops_packed.h"
 #include "loops_quantize.h"
-#include "loops_vector.h"
+#include "loops_packed.h"
+#include "loops_packed_integer.h"
 
 namespace salient {
 namespace {
@@ -39,7 +41,15 @@ constexpr Level make_level() {
   t.codes = codes;
   t.rounded = rounded;
   t.decode = decode;
+#if defined(__AVX512BF16__)
+  t.packed_prepared_size = digits_size;
+  t.packed_prepare = prepare_digits;
+  t.packed_few = packed_few_integer;
+#else
+  t.packed_prepared_size = sums_size;
+  t.packed_prepare = prepare_sums;
   t.packed_few = packed_few;
+#endif
   t.packed_decode = packed_decode;
   return t;
 }

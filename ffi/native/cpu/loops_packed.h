@@ -67,7 +67,7 @@ inline void packed_rows(const PackedTile& tile, const float* x, size_t K, const 
     for (size_t k = 0; k < words; ++k, word += kTileRows, in += kPerWord) {
       const auto step = [&](size_t i) __attribute__((always_inline)) {
         for (size_t p = 0; p < kParts; ++p) {
-          const V code = codes_of<Bits>(word + p * V::width, static_cast<uint32_t>(i * Bits));
+          const V code = codes_of<Bits>(word + p * V::width, packed_shift(i, kPerWord));
           for (size_t t = 0; t < T; ++t) {
             V& s = sum[i % kChains][t][p];
             s = fma(code, V::all(in[t * K + i]), s);
@@ -80,7 +80,7 @@ inline void packed_rows(const PackedTile& tile, const float* x, size_t K, const 
       } else {
         for (size_t i = 0; i < tile.group - k * kPerWord; ++i) {
           for (size_t p = 0; p < kParts; ++p) {
-            const V code = codes_of<Bits>(word + p * V::width, static_cast<uint32_t>(i * Bits));
+            const V code = codes_of<Bits>(word + p * V::width, packed_shift(i, kPerWord));
             for (size_t t = 0; t < T; ++t) sum[0][t][p] = fma(code, V::all(in[t * K + i]), sum[0][t][p]);
           }
         }
@@ -111,11 +111,25 @@ inline void packed_rows_of(size_t rows, const PackedTile& tile, const float* x, 
   }
 }
 
-void packed_few(const PackedTile& tile, const float* x, size_t T, size_t K, const float* sums, float* y,
+// Prepared: the sum of x over each group, [T][groups].
+inline size_t sums_size(size_t T, size_t K, size_t group, size_t) { return T * (K / group) * sizeof(float); }
+
+inline void prepare_sums(const float* x, size_t T, size_t K, size_t group, size_t, void* prepared) {
+  auto* sums = static_cast<float*>(prepared);
+  for (size_t i = 0; i < T * (K / group); ++i, x += group) {
+    V sum = V::zero();
+    size_t k = 0;
+    for (; k + V::width <= group; k += V::width) sum = sum + V::load(x + k);
+    if (k < group) sum = sum + V::load_part(x + k, group - k, 0);
+    sums[i] = sum.sum();
+  }
+}
+
+inline void packed_few(const PackedTile& tile, const float* x, const void* prepared, size_t T, size_t K, float* y,
                 size_t y_stride) {
   for (size_t t = 0; t < T; t += kFewAtOnce) {
     const size_t rows = least(kFewAtOnce, T - t);
-    const float* sum = sums + t * (K / tile.group);
+    const float* sum = static_cast<const float*>(prepared) + t * (K / tile.group);
     if (tile.per_word == 8) {
       packed_rows_of<4, kFewAtOnce>(rows, tile, x + t * K, K, sum, y + t * y_stride, y_stride);
     } else {
@@ -142,7 +156,7 @@ void packed_decode(const PackedTile& tile, size_t begin, size_t depth, float* ou
       loaded = group;
     }
     const uint32_t* word = tile.words + (group * words + within / tile.per_word) * kTileRows;
-    const uint32_t shift = static_cast<uint32_t>(within % tile.per_word) * bits;
+    const uint32_t shift = packed_shift(within % tile.per_word, tile.per_word);
     for (size_t p = 0; p < kParts; ++p) {
       const V code = bits == 4 ? codes_of<4>(word + p * V::width, shift) : codes_of<8>(word + p * V::width, shift);
       const size_t lane = p * V::width;

@@ -29,7 +29,9 @@ Isa best_of_processor() {
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))) {
     return Isa::Avx2;
   }
-  return __builtin_cpu_supports("avx512bf16") ? Isa::Avx512Bf16 : Isa::Avx512;
+  // The last level also uses the integer products that every processor with bf16 products has.
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? Isa::Avx512Bf16
+                                                                                      : Isa::Avx512;
 #else
   return Isa::Scalar;
 #endif

@@ -1,7 +1,7 @@
 // Weights that stay quantized: 4-bit codes, eight to a word (8-bit codes, four to a word, above 4 bits).
 //
-// Sixteen rows make a tile. Word j of a group holds codes 8j to 8j + 7 of one row, lowest bits first, and
-// the sixteen rows' words stand side by side, so that one vector register handles sixteen rows and an
+// Sixteen rows make a tile. Word j of a group holds codes 8j to 8j + 7 of one row (see packed_shift), and the
+// sixteen rows' words stand side by side, so that one vector register handles sixteen rows and an
 // input of x is the same for all of its lanes. Scales keep their stored type; zeros are bytes.
 #include "packed.h"
 
@@ -37,14 +37,14 @@ void fill_tile(const Level& level, const Packed& p, size_t tile, const uint8_t* 
   char* base = p.data + tile * size.total;
   std::memset(base, 0, size.total);
   auto* words = reinterpret_cast<uint32_t*>(base);
-  const size_t groups = p.K / p.group, per_group = words_of_group(p), bits = 32 / p.per_word;
+  const size_t groups = p.K / p.group, per_group = words_of_group(p);
   const size_t first = tile * kTileRows, rows = std::min(kTileRows, p.N - first);
   for (size_t r = 0; r < rows; ++r) {
     const uint8_t* row = codes + (first + r) * p.K;
     for (size_t g = 0; g < groups; ++g) {
       for (size_t i = 0; i < p.group; ++i) {
         const size_t word = (g * per_group + i / p.per_word) * kTileRows + r;
-        words[word] |= static_cast<uint32_t>(row[g * p.group + i]) << (i % p.per_word * bits);
+        words[word] |= static_cast<uint32_t>(row[g * p.group + i]) << packed_shift(i % p.per_word, p.per_word);
       }
       const size_t from = (first + r) * groups + g, to = g * kTileRows + r;
       level.from_f32(scales + from, base + size.words + to * element_size(p.scale), p.scale, 1);
@@ -53,32 +53,19 @@ void fill_tile(const Level& level, const Packed& p, size_t tile, const uint8_t* 
   }
 }
 
-// Sums of x over each group: out [T][G].
-void group_sums(const float* x, size_t T, size_t K, size_t group, float* out) {
-  for (size_t i = 0; i < T * (K / group); ++i, x += group) {
-    float part[8] = {};
-    size_t k = 0;
-    for (; k + 8 <= group; k += 8) {
-      for (size_t j = 0; j < 8; ++j) part[j] += x[k + j];
-    }
-    for (; k < group; ++k) part[k % 8] += x[k];
-    out[i] = ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
-  }
-}
-
-// T <= kFew rows: each tile is read once and never written out as floats.
+// T <= kFewPacked rows: each tile is read once and never written out as floats.
 void few(const Level& level, const Packed& p, const float* x, size_t T, const float* bias, float* y) {
-  const size_t groups = p.K / p.group;
-  Scratch room(Scratch::room_for<float>(T * groups));
-  float* sums = room.take<float>(T * groups);
-  group_sums(x, T, p.K, p.group, sums);
+  const size_t bytes = level.packed_prepared_size(T, p.K, p.group, p.per_word);
+  Scratch room(Scratch::room_for<char>(bytes));
+  char* prepared = room.take<char>(bytes);
+  level.packed_prepare(x, T, p.K, p.group, p.per_word, prepared);
   const size_t grain = std::max<size_t>(1, (size_t{1} << 17) / (tile_size(p).total + 1));
   parallel_for(tiles(p), grain, [&](size_t begin, size_t end) {
     float edge[kFewPacked * kTileRows];
     for (size_t i = begin; i < end; ++i) {
       const size_t n = i * kTileRows, count = std::min(kTileRows, p.N - n);
       const bool whole = count == kTileRows;
-      level.packed_few(packed_tile(p, i), x, T, p.K, sums, whole ? y + n : edge, whole ? p.N : kTileRows);
+      level.packed_few(packed_tile(p, i), x, prepared, T, p.K, whole ? y + n : edge, whole ? p.N : kTileRows);
       for (size_t t = 0; t < T; ++t) {
         float* row = y + t * p.N + n;
         if (!whole) std::memcpy(row, edge + t * kTileRows, count * sizeof(float));

@@ -14,13 +14,13 @@
 namespace salient {
 
 // exp(x) to about 1 ulp, without branches: 2^n * p(r), x = n ln 2 + r, |r| <= ln 2 / 2, where p is the
-// Taylor polynomial of degree 7. Below -87.3 it gives 0, above 88.7 infinity; NaN stays NaN.
+// Taylor polynomial of degree 7. Below -87.3 it gives 0, above 88 infinity; NaN stays NaN.
 static inline __attribute__((always_inline)) float exp_f32(float x) {
   constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
   constexpr float kLog2e = 1.44269504088896341f;
   constexpr float kLn2High = 0.693359375f;  // few bits, so that n * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4f;
-  float inside = x < -87.0f ? -87.0f : x;
+  float inside = x < -87.3f ? -87.3f : x;
   inside = inside > 88.0f ? 88.0f : inside;
   const float shifted = inside * kLog2e + kShift;
   const float n = shifted - kShift;
