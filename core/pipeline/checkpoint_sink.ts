@@ -29,6 +29,8 @@ export interface CheckpointSinkOptions {
   readonly format: ExportFormat;
   /** Takes the tensors. Disposed with the sink. */
   readonly writer: CheckpointWriter;
+  /** Called from time to time: hands memory back where it is short. */
+  readonly relieve: () => void;
 }
 
 /** Pieces of 4 MiB after which the pages of a tensor that is copied are let go. */
@@ -97,7 +99,7 @@ export class CheckpointSink implements BlockSink {
   }
 
   async #verify(directory: string): Promise<void> {
-    const { model, ops, format } = this.#options;
+    const { model, ops, format, relieve } = this.#options;
     using checkpoint = await openCheckpoint(directory, model.backend);
     const recognised = recogniseFormat(checkpoint.config);
     if (recognised?.format.name !== format.name) {
@@ -106,7 +108,10 @@ export class CheckpointSink implements BlockSink {
       });
     }
     const { stored } = recognised;
+    let block = 0;
     for (const { linear, expected } of this.#digests) {
+      if (linear.block !== block) relieve();
+      block = linear.block;
       await verifyLinear({ checkpoint, linear, format, stored, expected, ops });
       for (const name of checkpoint.entries.keys()) {
         if (name.startsWith(`${linear.name}.`)) checkpoint.release(name);

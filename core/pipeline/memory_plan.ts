@@ -65,7 +65,7 @@ export interface MemoryParts {
 /** Tokens that pass a block together where memory does not decide. */
 const BATCH_TOKENS = 2048;
 /** Buffers for reading and writing, and what the JavaScript engine has not collected yet. */
-const BUFFERS = 24 << 20;
+const BUFFERS = 32 << 20;
 
 /**
  * Predicts the peak. Within a limit the windows pass a block in smaller batches first, then the hidden

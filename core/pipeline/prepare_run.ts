@@ -43,6 +43,8 @@ export interface PreparedRun {
   readonly notes: RunNotes;
   /** Tells the listener. */
   readonly emit: EventListener;
+  /** Hands memory that the backend keeps for later back to the system, where there is a limit. */
+  readonly relieve: () => void;
 }
 
 /**
@@ -104,6 +106,7 @@ export async function prepareRun(
     format,
     notes,
     emit,
+    relieve: () => options.memory === undefined ? undefined : model.backend.trim(),
   };
 }
 

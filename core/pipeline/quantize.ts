@@ -75,7 +75,13 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     options.out,
     options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes },
   );
-  await using sink = new CheckpointSink({ model, ops: run.ops, format, writer });
+  await using sink = new CheckpointSink({
+    model,
+    ops: run.ops,
+    format,
+    writer,
+    relieve: run.relieve,
+  });
   const common = new CommonGrid(format.name);
   let layers: LinearReport[] = [];
   if (options.dryRun !== true) {

@@ -63,6 +63,7 @@ export async function runBlocks(
       );
       reports.push(...linears);
       model.releaseBlock(index);
+      run.relieve();
       const seconds = elapsed();
       await run.driver.blockDone({ index, linears, seconds: seconds - before }, block.name);
       const secondsLeft = seconds / (index + 1) * (blocks - index - 1);
@@ -84,14 +85,17 @@ async function runBlock(
   hidden: HiddenStates | undefined,
   keepHidden: boolean,
 ): Promise<LinearReport[]> {
-  const { block, model, ops, driver, sink, plan } = run;
+  const { block, model, ops, driver, sink } = run;
   await checkWeights(ops, model, block);
   using stack = new DisposableStack();
   const statistics = makeStatistics(run, stack);
   const transforms = driver.has("transformBlock");
   const prefix = transforms ? await readPrefix(run, hidden) : undefined;
   if (prefix !== undefined) stack.use(prefix);
-  if (hidden !== undefined) await passBlock(run, block, hidden, statistics, keepHidden);
+  if (hidden !== undefined) {
+    await passBlock(run, block, hidden, statistics, keepHidden);
+    run.relieve(); // of the activations
+  }
 
   const isQuantizable = (name: string): boolean => run.quantizable.has(name);
   const editor = stack.use(new BlockEditor(block, { ops, model, statistics, isQuantizable }));
@@ -116,7 +120,6 @@ async function runBlock(
     run.emit({ type: "linear", report, done: run.done + reports.length, total });
   }
   await sink.finishBlock(editor, quantized);
-  if (plan.limit !== undefined) model.backend.trim();
   return reports;
 }
 

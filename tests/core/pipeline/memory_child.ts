@@ -9,7 +9,6 @@ import { openModel } from "../../../core/model/open_model.ts";
 import { quantize } from "../../../core/pipeline/quantize.ts";
 import type { QuantizeReport } from "../../../core/pipeline/report.ts";
 import { createCpuBackend } from "../../../ffi/cpu/cpu_backend.ts";
-import { awq } from "../../../plugins/awq/mod.ts";
 import { folding, GROUPED, nearest, tinyCalibration, Workshop } from "./pipeline_fixtures.ts";
 
 const [method = "", model = "", out = "", limit] = Deno.args;
@@ -26,11 +25,7 @@ async function run(
     allocated = Math.max(allocated, backend.allocatedBytes());
   }
   const timer = setInterval(look, 1);
-  const plugin = method === "awq"
-    ? awq({ groupSize: 16, gridPoints: 2, clip: { steps: 2 } })
-    : method === "folding"
-    ? folding({ absMean: true, gram: true })
-    : nearest();
+  const plugin = method === "folding" ? folding({ absMean: true, gram: true }) : nearest();
   const report = await quantize({
     model: directory,
     backend,
@@ -51,7 +46,7 @@ async function run(
   await run(workshop.model, workshop.out, 1 << 30, tinyCalibration());
 }
 const before = backend.peakRssBytes();
-const { allocated, report } = await run(model, out, Number(limit), tinyCalibration(16, 128, 512));
+const { allocated, report } = await run(model, out, Number(limit), tinyCalibration(8, 128, 512));
 using reopened = await openModel(out, backend);
 console.log(JSON.stringify({
   growth: report.peakRssBytes - before,
