@@ -12,7 +12,7 @@ import { openModel } from "../model/open_model.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearReport } from "../plugin.ts";
 import { CheckpointSink } from "./checkpoint_sink.ts";
-import { CommonGrid } from "./common_grid.ts";
+import { SharedGrid } from "./shared_grid.ts";
 import { prepareRun } from "./prepare_run.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
@@ -82,7 +82,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     writer,
     relieve: run.relieve,
   });
-  const common = new CommonGrid(format.name);
+  const common = new SharedGrid(format.name);
   let layers: LinearReport[] = [];
   if (options.dryRun !== true) {
     layers = await runBlocks(run, sink, clock, common);

@@ -5,7 +5,7 @@
  */
 
 import type { Model } from "../model/model.ts";
-import { CommonGrid } from "./common_grid.ts";
+import { SharedGrid } from "./shared_grid.ts";
 import { MemorySink } from "./memory_sink.ts";
 import { prepareRun } from "./prepare_run.ts";
 import { openFor } from "./quantize.ts";
@@ -58,7 +58,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   const run = await prepareRun(options, model, undefined);
   const clock = new StageClock(run.emit);
   await using sink = new MemorySink(model, run.ops);
-  const common = new CommonGrid(undefined);
+  const common = new SharedGrid(undefined);
   const layers = await runBlocks(run, sink, clock, common);
   const calibrationTokens = run.calibration?.ids.length ?? 0;
   await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });

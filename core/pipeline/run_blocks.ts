@@ -11,7 +11,7 @@ import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor, type EditedLinear } from "./block_editor.ts";
 import type { BlockSink } from "./block_sink.ts";
 import { checkWeights } from "./check_weights.ts";
-import type { CommonGrid } from "./common_grid.ts";
+import type { SharedGrid } from "./shared_grid.ts";
 import { FoldCheck } from "./fold_check.ts";
 import { embedWindows, passBlock } from "./forward_pass.ts";
 import type { HiddenStates } from "./hidden_states.ts";
@@ -35,7 +35,7 @@ export async function runBlocks(
   run: PreparedRun,
   sink: BlockSink,
   clock: StageClock,
-  common: CommonGrid,
+  common: SharedGrid,
 ): Promise<LinearReport[]> {
   const { model, sites, calibration, emit } = run;
   const reports: LinearReport[] = [];
@@ -76,7 +76,7 @@ export async function runBlocks(
 interface BlockRunContext extends PreparedRun {
   readonly block: Block;
   readonly sink: BlockSink;
-  readonly common: CommonGrid;
+  readonly common: SharedGrid;
   readonly done: number;
 }
 

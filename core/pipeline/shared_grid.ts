@@ -9,7 +9,7 @@ import { SalientError } from "../errors.ts";
 import type { LinearInfo } from "../plugin.ts";
 
 /** Collects the grids of linears and knows what they have in common. */
-export class CommonGrid {
+export class SharedGrid {
   readonly #format: string | undefined;
   #first: { readonly name: string; readonly grid: AffineGrid } | undefined;
   #sameBits = true;
