@@ -34,7 +34,10 @@ export async function embedWindows(
     using states = await run.model.embed(ids.subarray(first * seqLen, (first + count) * seqLen));
     await hidden.write(first, states);
   }
-  run.model.checkpoint.release(run.model.family.names.embedding);
+  const { checkpoint, family } = run.model;
+  for (const name of [family.names.embedding, family.names.head]) {
+    if (checkpoint.entries.has(name)) checkpoint.release(name); // tied ones may be stored under either
+  }
   stack.move();
   return hidden;
 }

@@ -236,3 +236,22 @@ Deno.test("the same seed gives the same checkpoint, another one does not", async
   assert.deepEqual(await make("b", 1), first);
   assert.notDeepEqual(await make("c", 2), first);
 });
+
+Deno.test("a tied embedding may be stored under the head's name alone", async () => {
+  const [backendOf] = testBackends();
+  using backend = await backendOf!.create();
+  await using workshop = await Workshop.create(GROUPED, { omit: ["model.embed_tokens.weight"] });
+  const tied = { ...GROUPED, tie_word_embeddings: true };
+  await Deno.writeTextFile(`${workshop.model}/config.json`, JSON.stringify(tied));
+  const options = {
+    model: workshop.model,
+    backend,
+    plugins: [folding(GRAM)],
+    calibration: CALIBRATION,
+  };
+  await quantize({ ...options, format: FORMAT, out: workshop.out });
+  using reopened = await openModel(workshop.out, backend);
+  const inMemory = await quantizeInMemory(options);
+  using kept = inMemory.model;
+  assert.deepEqual(await logitsOf(reopened, IDS), await logitsOf(kept, IDS));
+});
