@@ -3,6 +3,7 @@
 #include "elementwise.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -59,15 +60,18 @@ SALIENT_VECTORIZED double sum_of_exp(const float* x, float shift, size_t n) {
   return add_lanes(lanes);
 }
 
-// NaN where any value is NaN.
+// NaN where any value is NaN. Compared as whole numbers in the order of the floats, which have a maximum
+// that vectorizes.
 SALIENT_VECTORIZED float largest(const float* x, size_t n) {
-  float best = -INFINITY;
+  int32_t best = INT32_MIN;
   uint32_t nan = 0;
   for (size_t i = 0; i < n; i++) {
-    best = x[i] > best ? x[i] : best;
-    nan |= x[i] != x[i];
+    const int32_t bits = std::bit_cast<int32_t>(x[i]);
+    const int32_t ordered = bits < 0 ? bits ^ INT32_MAX : bits;
+    best = ordered > best ? ordered : best;
+    nan |= (static_cast<uint32_t>(bits) & 0x7fffffffu) > 0x7f800000u ? 1u : 0u;
   }
-  return nan != 0 ? NAN : best;
+  return nan != 0 ? NAN : std::bit_cast<float>(best < 0 ? best ^ INT32_MAX : best);
 }
 
 SALIENT_VECTORIZED void normalize(const float* x, const float* weight, float factor, float* out, size_t n) {
@@ -127,18 +131,20 @@ SALIENT_VECTORIZED void multiply_both(float* x, float factor, const float* facto
   for (size_t i = 0; i < n; i++) x[i] *= factor * factors[i];
 }
 
+// Absolute values compare as their bits do.
 SALIENT_VECTORIZED uint64_t look_at(const float* x, float* abs_max, uint8_t* used, size_t n) {
-  uint32_t non_finite = 0;
-  float best = *abs_max;
+  constexpr int32_t kInfinity = 0x7f800000;
+  int32_t non_finite = 0;
+  int32_t best = std::bit_cast<int32_t>(*abs_max);
   for (size_t i = 0; i < n; i++) {
-    const float value = std::fabs(x[i]);
-    const float kept = value < INFINITY ? value : 0.0f;
-    non_finite += value < INFINITY ? 0 : 1;
+    const int32_t value = std::bit_cast<int32_t>(x[i]) & INT32_MAX;
+    const int32_t kept = value < kInfinity ? value : 0;
+    non_finite += value >= kInfinity;
     best = kept > best ? kept : best;
   }
   for (size_t i = 0; i < n; i++) used[i] = static_cast<uint8_t>(used[i] | (x[i] != 0.0f ? 1 : 0));
-  *abs_max = best;
-  return non_finite;
+  *abs_max = std::bit_cast<float>(best);
+  return static_cast<uint64_t>(non_finite);
 }
 
 }  // namespace
