@@ -31,8 +31,8 @@ void few(const Level& level, const Product& p) {
     level.round_bf16(rounded, p.T * p.K);
     x = rounded;
   }
-  // About 64 KiB of weight a piece, in whole tiles of 4 rows.
-  const size_t grain = std::max<size_t>(4, std::min<size_t>(256, 32768 / std::max<size_t>(p.K, 1)) / 4 * 4);
+  // About 128 Ki weights a piece, so that waking a thread pays; in whole tiles of 4 rows.
+  const size_t grain = std::max<size_t>(4, 131072 / std::max<size_t>(p.K, 1) / 4 * 4);
   parallel_for(p.N, grain, [&](size_t begin, size_t end) {
     const float* bias = p.bias != nullptr ? p.bias + begin : nullptr;
     if (direct) {

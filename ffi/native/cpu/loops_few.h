@@ -47,18 +47,25 @@ void few_of(const float* x, size_t K, const void* w, size_t rows, const float* b
   }
 }
 
+// More than four rows of x go in two parts, a few rows of w at a time: those are still in the cache.
 template <class Load>
 void few_for(const float* x, size_t T, size_t K, const void* w, size_t rows, const float* bias, float* y,
              size_t y_stride) {
+  constexpr size_t kRows = 8;
   switch (T) {
+    case 0: return;
     case 1: return few_of<Load, 1>(x, K, w, rows, bias, y, y_stride);
     case 2: return few_of<Load, 2>(x, K, w, rows, bias, y, y_stride);
     case 3: return few_of<Load, 3>(x, K, w, rows, bias, y, y_stride);
     case 4: return few_of<Load, 4>(x, K, w, rows, bias, y, y_stride);
-    case 5: return few_of<Load, 5>(x, K, w, rows, bias, y, y_stride);
-    case 6: return few_of<Load, 6>(x, K, w, rows, bias, y, y_stride);
-    case 7: return few_of<Load, 7>(x, K, w, rows, bias, y, y_stride);
-    default: return few_of<Load, 8>(x, K, w, rows, bias, y, y_stride);
+    default: break;
+  }
+  for (size_t n = 0; n < rows; n += kRows) {
+    const auto* part = static_cast<const typename Load::Element*>(w) + n * K;
+    const float* part_bias = bias != nullptr ? bias + n : nullptr;
+    const size_t count = least(kRows, rows - n);
+    few_of<Load, 4>(x, K, part, count, part_bias, y + n, y_stride);
+    few_for<Load>(x + 4 * K, T - 4, K, part, count, part_bias, y + 4 * y_stride + n, y_stride);
   }
 }
 

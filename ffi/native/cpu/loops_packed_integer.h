@@ -11,6 +11,7 @@ namespace salient {
 namespace {
 
 constexpr size_t kDigits = 3;
+constexpr size_t kAhead = 2048;  // bytes of a weight asked for before they are needed
 constexpr float kLargestDigits = 127.0f * 128 * 128;
 
 // Of one group of one row of x.
@@ -88,6 +89,7 @@ SALIENT_VNNI inline void integer_rows(const PackedTile& tile, const GroupOfX* he
     }
     for (size_t k = 0; k < words; ++k, word += kTileRows, digits += kDigits * PerWord) {
       const __m512i codes = _mm512_loadu_si512(word);
+      _mm_prefetch(reinterpret_cast<const char*>(word) + kAhead, _MM_HINT_T0);
       if constexpr (PerWord == 8) {
         const __m512i first = _mm512_and_si512(codes, low_half);
         const __m512i second = _mm512_and_si512(_mm512_srli_epi16(codes, 4), low_half);

@@ -7,6 +7,9 @@
 
 #include <cstdlib>
 #include <new>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "panels.h"
 #include "scratch.h"
@@ -30,6 +33,18 @@ TileSize tile_size(const Packed& p) {
 }
 
 size_t tiles(const Packed& p) { return (p.N + kTileRows - 1) / kTileRows; }
+
+// Large pages where whole ones are filled: a weight is read from end to end, a page after the other.
+char* allocate(size_t bytes) {
+  constexpr size_t kHuge = size_t{2} << 20;
+  const size_t alignment = bytes >= kHuge ? kHuge : 64;
+  void* data = nullptr;
+  if (posix_memalign(&data, alignment, std::max<size_t>(64, bytes)) != 0) return nullptr;
+#if defined(__linux__)
+  if (bytes >= kHuge) madvise(data, bytes / kHuge * kHuge, MADV_HUGEPAGE);
+#endif
+  return static_cast<char*>(data);
+}
 
 void fill_tile(const Level& level, const Packed& p, size_t tile, const uint8_t* codes, const float* scales,
                const uint8_t* zeros) {
@@ -59,7 +74,7 @@ void few(const Level& level, const Packed& p, const float* x, size_t T, const fl
   Scratch room(Scratch::room_for<char>(bytes));
   char* prepared = room.take<char>(bytes);
   level.packed_prepare(x, T, p.K, p.group, p.per_word, prepared);
-  const size_t grain = std::max<size_t>(1, (size_t{1} << 17) / (tile_size(p).total + 1));
+  const size_t grain = std::max<size_t>(1, (size_t{1} << 18) / (tile_size(p).total + 1));
   parallel_for(tiles(p), grain, [&](size_t begin, size_t end) {
     float edge[kFewPacked * kTileRows];
     for (size_t i = begin; i < end; ++i) {
@@ -114,7 +129,7 @@ Packed* pack(const uint8_t* codes, const float* scales, const uint8_t* zeros, co
   const Level& level = salient::level();
   auto* p = new Packed{N, K, grid.group, grid.bits <= 4 ? size_t{8} : size_t{4}, grid.scale, nullptr, 0};
   p->bytes = tiles(*p) * tile_size(*p).total;
-  p->data = static_cast<char*>(std::aligned_alloc(64, std::max<size_t>(64, p->bytes)));
+  p->data = allocate(p->bytes);
   if (p->data == nullptr) {
     delete p;
     throw std::bad_alloc();
