@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { resolveGrid } from "../../../core/grid_helpers.ts";
+import { measureLinear } from "../../../core/pipeline/linear_error.ts";
 import { quantizeInMemory } from "../../../core/pipeline/quantize_in_memory.ts";
 import type { LinearReport, Plugin } from "../../../core/plugin.ts";
+import { seededRandom } from "../../../core/random.ts";
 import { testBackends } from "../../test_backends.ts";
 import {
   BIASED,
@@ -90,6 +93,11 @@ for (const { name: backendName, create } of testBackends()) {
         }
       },
     });
+    const unseen = await run(nearest());
+    for (const [i, { rtnError }] of (await run(folding(undefined))).entries()) {
+      const wanted = unseen[i]?.rtnError ?? NaN;
+      assert.ok(Math.abs(rtnError / wanted - 1) < 1e-4, `${rtnError} is not ${wanted}`);
+    }
     for (const [i, { rtnError }] of plain.entries()) {
       const found = folded[i]?.rtnError ?? NaN;
       assert.ok(Math.abs(found / rtnError - 1) < 0.02, `${found} is not ${rtnError}`);
@@ -143,4 +151,49 @@ Deno.test("a model that stays in memory takes any bits, linear by linear", async
     report.layers.slice(5, 7).map(({ method, bits, groupSize }) => [method, bits, groupSize]),
     [["nearest", 3, 16], ["eight", 8, 64]],
   );
+});
+
+Deno.test("the error of a large weight is measured on rows spread over all of it", async () => {
+  using backend = await testBackends().at(-1)!.create();
+  const [outputs, inputs] = [4100, 1100];
+  const random = seededRandom("large weight");
+  // The last quarter of the rows has outliers, which make its error larger.
+  const values = Float32Array.from({ length: outputs * inputs }, (_, i) => {
+    const outlier = i > 0.75 * outputs * inputs && random() < 0.01 ? 20 : 1;
+    return (random() - 0.5) * outlier;
+  });
+  using weight = backend.upload(values, "F32", [outputs, inputs]);
+  const info = {
+    name: "large",
+    block: 0,
+    role: "up",
+    shape: [outputs, inputs],
+    dtype: "F32",
+    site: "mlp",
+  } as const;
+  const grid = resolveGrid({ bits: 4, groupSize: 100 }, info);
+  using quantized = await backend.quantize(weight, grid);
+  const { error, rtnError } = await measureLinear(
+    backend,
+    {
+      info,
+      weight,
+      changed: false,
+      bias: undefined,
+      biasChanged: false,
+      rowFactors: undefined,
+      columnFactors: undefined,
+    },
+    undefined,
+    quantized,
+  );
+  using rounded = await backend.dequantize(quantized);
+  const found = backend.download(rounded);
+  let [loss, energy] = [0, 0];
+  for (const [i, value] of values.entries()) {
+    loss += (value - (found[i] ?? NaN)) ** 2;
+    energy += value ** 2;
+  }
+  assert.ok(Math.abs(error / (loss / energy) - 1) < 0.01, `${error} is not ${loss / energy}`);
+  assert.equal(error, rtnError);
 });
