@@ -110,13 +110,14 @@ class Pool {
   uint32_t wanted() const { return wanted_.load(); }
 
   void run(const std::shared_ptr<Job>& job) {
+    const size_t helpers = job->helpers;  // read before workers see the job
     {
       std::lock_guard<std::mutex> guard(lock_);
-      while (workers_ < job->helpers && start_worker()) {
+      while (workers_ < helpers && start_worker()) {
       }
       jobs_.push_back(job);
     }
-    if (job->helpers == 1) wake_.notify_one();
+    if (helpers == 1) wake_.notify_one();
     else wake_.notify_all();
     {
       InsideMark mark;

@@ -5,7 +5,8 @@
 #include <bit>
 #include <cstdint>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define SALIENT_VECTORIZED __attribute__((target_clones("default", "avx2", "arch=skylake-avx512")))
 #else
 #define SALIENT_VECTORIZED
