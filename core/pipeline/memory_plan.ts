@@ -60,11 +60,13 @@ export interface MemoryParts {
   readonly rounding: number;
   /** Packed output: one linear, or all blocks where they stay in memory. */
   readonly output: number;
+  /** Buffers for reading and writing, and what the JavaScript engine has not collected yet. */
+  readonly buffers: number;
 }
 
 /** Tokens that pass a block together where memory does not decide. */
 const BATCH_TOKENS = 2048;
-/** Buffers for reading and writing, and what the JavaScript engine has not collected yet. */
+/** Measured with models of any size: what a run takes besides what is counted. */
 const BUFFERS = 32 << 20;
 
 /**
@@ -97,6 +99,7 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
     // A spilled batch is read and written through a buffer of its own.
     (spill ? 2 * batch * windows.seqLen * config.hiddenSize * 4 : 0);
   const output = outputBytes(input);
+  const common = { hidden, activations, output, buffers: BUFFERS };
   let best: MemoryPlan | undefined;
   for (const [index, sites] of input.sites.entries()) {
     const linears = input.linears.filter(({ block }) => block === index);
@@ -108,10 +111,11 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
     const search = file + copies + statistics + hidden + rounding;
     const peak = BUFFERS + output + Math.max(forward, search);
     if (best !== undefined && best.peak >= peak) continue;
-    const parts = { weights: file + copies, statistics, hidden, activations, rounding, output };
+    const weights = file + copies;
+    const parts = { ...common, weights, statistics, rounding };
     best = { limit, peak, batch, spill, parts };
   }
-  const parts = { weights: 0, statistics: 0, hidden, activations, rounding: 0, output };
+  const parts = { ...common, weights: 0, statistics: 0, rounding: 0 };
   return best ?? { limit, peak: BUFFERS + output, batch, spill, parts };
 }
 
@@ -174,6 +178,7 @@ function tooLow(plan: MemoryPlan, input: MemoryPlanInput): SalientError {
     [parts.activations, `raise it or lower --seq-len ${input.windows?.seqLen}, activations take`],
     [parts.rounding, "raise it, rounding the largest linear takes"],
     [parts.output, "raise it, the packed output takes"],
+    [parts.buffers, "raise it, buffers alone take"],
   ];
   const [most, advice] = named.reduce((a, b) => b[0] > a[0] ? b : a);
   return new SalientError(
