@@ -44,7 +44,7 @@ struct Level {
   // target [columns][target_stride] = transpose of source [rows][source_stride].
   void (*transpose)(const uint32_t* source, size_t source_stride, size_t rows, size_t columns,
                     uint32_t* target, size_t target_stride);
-  // y [t * y_stride + n] = x[t] . w[n] + bias[n] for `rows` rows of w and T <= 8 rows of x. F32, F16 or
+  // y [t * y_stride + n] = x[t] . w[n] + bias[n] for `rows` rows of w and few rows of x. F32, F16 or
   // BF16; `round` rounds w to bf16 first.
   void (*few_rows)(const float* x, size_t T, size_t K, const void* w, DType type, bool round, size_t rows,
                    const float* bias, float* y, size_t y_stride);
@@ -77,10 +77,12 @@ struct Level {
   // out = (code - zero) * scale
   void (*decode)(const uint8_t* codes, size_t n, float scale, float zero, float* out);
 
+  // Whether packed_few is faster than packed_decode and product for any number of rows of x.
+  bool packed_few_always;
   // What packed_few needs of x [T, K] beside x itself, made once for all tiles; its size in bytes.
   size_t (*packed_prepared_size)(size_t T, size_t K, size_t group, size_t per_word);
   void (*packed_prepare)(const float* x, size_t T, size_t K, size_t group, size_t per_word, void* prepared);
-  // y [t * y_stride + lane] = x[t] . row[lane] for T <= 8.
+  // y [t * y_stride + lane] = x[t] . row[lane] for few rows of x.
   void (*packed_few)(const PackedTile& tile, const float* x, const void* prepared, size_t T, size_t K, float* y,
                      size_t y_stride);
   // Inputs begin to begin + depth of the tile as floats, in the panels that product() takes: lane 0 to 15

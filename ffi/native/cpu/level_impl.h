@@ -45,6 +45,7 @@ constexpr Level make_level() {
   t.packed_prepared_size = digits_size;
   t.packed_prepare = prepare_digits;
   t.packed_few = packed_few_integer;
+  t.packed_few_always = true;
 #else
   t.packed_prepared_size = sums_size;
   t.packed_prepare = prepare_sums;

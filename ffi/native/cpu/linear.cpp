@@ -9,7 +9,9 @@
 namespace salient {
 namespace {
 
-constexpr size_t kFew = 8;
+// Rows of x up to which the weight is not packed: packing pays later in fp32 than with bf16 products.
+constexpr size_t kFew = 32;
+constexpr size_t kFewBf16 = 8;
 
 struct Product {
   const float* x;
@@ -119,16 +121,8 @@ void linear(const float* x, const void* w, DType type, const float* bias, float*
   if (T == 0 || N == 0) return;
   const Level& level = salient::level();
   const Product p{x, w, type, bias, y, T, K, N, bf16};
-  if (T <= kFew || K == 0) {
-    for (size_t t = 0; t < T; t += kFew) {
-      Product part = p;
-      part.x = x + t * K;
-      part.y = y + t * N;
-      part.T = std::min(kFew, T - t);
-      few(level, part);
-    }
-    return;
-  }
+  const bool pairs = bf16 && level.product_bf16 != nullptr;
+  if (T <= (pairs ? kFewBf16 : kFew) || K == 0) return few(level, p);
   const size_t bands = (T + 383) / 384, height = round_up((T + bands - 1) / bands, 12);
   const size_t width = N >= 2048 ? 256 : 128, across = (N + width - 1) / width;
   parallel_for((T + height - 1) / height * across, 1, [&](size_t begin, size_t end) {
@@ -141,7 +135,7 @@ void linear(const float* x, const void* w, DType type, const float* bias, float*
           std::memcpy(y + (t.row + r) * N + t.column, bias + t.column, t.columns * sizeof(float));
         }
       }
-      if (bf16 && level.product_bf16 != nullptr) tile_bf16(level, p, t);
+      if (pairs) tile_bf16(level, p, t);
       else tile_fp32(level, p, t);
     }
   });

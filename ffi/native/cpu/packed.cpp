@@ -152,7 +152,12 @@ void packed_linear(const Packed* packed, const float* x, const float* bias, floa
   const Packed& p = *packed;
   const Level& level = salient::level();
   if (T == 0 || p.N == 0) return;
-  if (T <= kFewPacked) return few(level, p, x, T, bias, y);
+  if (T <= kFewPacked || level.packed_few_always) {
+    for (size_t t = 0; t < T; t += kFewPacked) {
+      few(level, p, x + t * p.K, std::min(kFewPacked, T - t), bias, y + t * p.N);
+    }
+    return;
+  }
   const size_t bands = (T + 383) / 384, height = round_up((T + bands - 1) / bands, 12);
   const size_t width = p.N >= 2048 ? 256 : 128, across = (p.N + width - 1) / width;
   parallel_for((T + height - 1) / height * across, 1, [&](size_t begin, size_t end) {

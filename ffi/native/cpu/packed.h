@@ -5,8 +5,9 @@
 
 namespace salient {
 
-// Rows of x up to which a packed weight is multiplied without becoming floats first.
-constexpr size_t kFewPacked = 8;
+// Rows of x that a packed weight is multiplied with without becoming floats first: up to these, or, where
+// that is always faster, these at a time.
+constexpr size_t kFewPacked = 32;
 
 struct Packed {
   size_t N, K, group;

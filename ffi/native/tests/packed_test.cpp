@@ -18,7 +18,7 @@ void test_packed() {
       dequantize(codes.data(), scales.data(), zeros.data(), grid, q.data(), N, K);
       Packed* packed = pack(codes.data(), scales.data(), zeros.data(), grid, N, K);
       check(packed_bytes(packed) > 0, "packed_bytes");
-      for (const size_t T : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, size_t{8}, size_t{9}, size_t{45}, size_t{0}}) {
+      for (const size_t T : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, size_t{8}, size_t{9}, size_t{18}, size_t{45}, size_t{0}}) {
         std::vector<float> x = normal(T * K), bias = normal(N);
         for (float& v : x) v += 0.5f;
         const auto y = both("packed_linear", [&] {
