@@ -65,7 +65,7 @@ export async function openBackend(
       return createReferenceBackend();
     case "cuda":
       throw new SalientError(
-        "backend",
+        "usage",
         "This version has no CUDA backend: use cpu, reference or auto",
       );
     default:

@@ -30,12 +30,6 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
   using model = await openModel(args.model, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
   const calibration = observes ? await calibrate(args, model, signal) : undefined;
-  if (calibration !== undefined && !args.json) {
-    printNotice(
-      `calibrating on ${calibration.samples} windows of ${calibration.seqLen} = ` +
-        `${calibration.tokens.toLocaleString("en")} tokens from ${calibration.source}`,
-    );
-  }
   using progress = new RunProgress(progressStyle(args.json));
   const report = await quantize({
     model,
@@ -48,7 +42,16 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     seed: args.seed,
     dryRun: args.dryRun,
     signal,
-    onEvent: progress.take,
+    onEvent: (event) => {
+      // The plan comes once everything has been checked.
+      if (event.type === "plan" && calibration !== undefined && !args.json) {
+        printNotice(
+          `calibrating on ${calibration.samples} windows of ${calibration.seqLen} = ` +
+            `${calibration.tokens.toLocaleString("en")} tokens from ${calibration.source}`,
+        );
+      }
+      progress.take(event);
+    },
   });
   progress[Symbol.dispose]();
   if (args.json) return printJson(report);

@@ -5,8 +5,8 @@ Deno.test("Ctrl-C ends a run within a second, with status 130 and nothing left b
   const directory = await Deno.makeTempDir();
   try {
     const process = salientCommand([
-      ...["quantize", "models/salient-tiny", "--backend", "reference", "--json"],
-      ...["--group-size", "32", "--samples", "64", "--out", `${directory}/out`],
+      ...["quantize", "models/salient-tiny", "--group-size", "32", "--json"],
+      ...["--samples", "400", "--seq-len", "1000", "--out", `${directory}/out`],
     ]).spawn();
     const news = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
     let heard = "";
