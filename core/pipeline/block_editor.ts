@@ -47,8 +47,9 @@ export interface EditorOptions {
 
 /**
  * Holds a block's weights as they are after the folds so far, and shows them to the plugins as a
- * {@linkcode BlockView}. A weight becomes an F32 copy, owned here, when it is first changed; later changes are made in
- * that copy, so a tensor that a plugin holds stays valid until the block is done.
+ * {@linkcode BlockView}. A weight becomes an F32 copy, owned here, when it is first changed; later
+ * changes are made in that copy, so a tensor that a plugin holds stays valid until the block is
+ * done.
  */
 export class BlockEditor implements Disposable {
   /** What plugins see. */

@@ -24,8 +24,8 @@ const HOOKS: Readonly<Record<HookName, "sequential" | "merged" | "first" | "para
 const FIELDS: readonly string[] = ["name", "apiVersion", "enforce"];
 
 /**
- * Checks plugins that may come from anywhere, and puts them in the order in which they run: those with
- * `enforce: "pre"` first, those with `"post"` last, otherwise as given.
+ * Checks plugins that may come from anywhere, and puts them in the order in which they run: those
+ * with `enforce: "pre"` first, those with `"post"` last, otherwise as given.
  *
  * @throws {SalientError} `plugin` (it names the plugin and the hook), or `usage` where there is none.
  */

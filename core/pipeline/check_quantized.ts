@@ -15,8 +15,8 @@ import { discard } from "../discard.ts";
 const CHUNK = 1 << 20;
 
 /**
- * Makes sure that an answer is a {@linkcode QuantizedLinear} of the linear's shape: codes and zero points on
- * the grid, scales finite and above 0.
+ * Makes sure that an answer is a {@linkcode QuantizedLinear} of the linear's shape: codes and zero
+ * points on the grid, scales finite and above 0.
  *
  * @throws {SalientError} `plugin`, in the words of what is wrong with it.
  */

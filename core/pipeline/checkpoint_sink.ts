@@ -90,7 +90,8 @@ export class CheckpointSink implements BlockSink {
   }
 
   /**
-   * Opens what was written, compares every linear with what was meant, and gives the directory its name.
+   * Opens what was written, compares every linear with what was meant, and gives the directory its
+   * name.
    *
    * @throws {SalientError} `failed`, naming the linear that differs.
    */

@@ -10,7 +10,8 @@ import type { ScaleSet } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
 /**
- * Makes sure that factors fit a set: one for each channel, finite, above 0, equal where they are tied.
+ * Makes sure that factors fit a set: one for each channel, finite, above 0, equal where they are
+ * tied.
  *
  * @throws {SalientError} `plugin`, naming the set.
  */
@@ -47,8 +48,9 @@ export interface StoredQuotient {
 }
 
 /**
- * Divides `values` by `factors` and rounds to `stored`. The ratio of old to new is then not quite the factor; it is
- * what keeps the fold exact. A value that would be rounded to 0 or to infinity stays as it is, with the ratio 1.
+ * Divides `values` by `factors` and rounds to `stored`. The ratio of old to new is then not quite
+ * the factor; it is what keeps the fold exact. A value that would be rounded to 0 or to infinity
+ * stays as it is, with the ratio 1.
  *
  * @param offset Added to a value where it is used (1 for norms that store w - 1).
  * @param ofZero The ratio of a value that is 0, which stays 0 whatever divides it.

@@ -54,8 +54,8 @@ export interface GuardedOps {
 }
 
 /**
- * Lets every operation look at the signal first, so that whatever a plugin does ends at its next one, and keeps count of
- * those that run, so that no tensor is freed under one.
+ * Lets every operation look at the signal first, so that whatever a plugin does ends at its next
+ * one, and keeps count of those that run, so that no tensor is freed under one.
  */
 export function guardOps(backend: Ops, signal: AbortSignal): GuardedOps {
   const running = new Set<Promise<unknown>>();

@@ -22,8 +22,8 @@ export interface HiddenStatesOptions extends Windows {
 }
 
 /**
- * F32 [samples * seqLen, width] that is read and replaced some windows at a time: a tensor, or a temporary
- * file where memory is short.
+ * F32 [samples * seqLen, width] that is read and replaced some windows at a time: a tensor, or a
+ * temporary file where memory is short.
  */
 export class HiddenStates implements AsyncDisposable {
   readonly #ops: Ops;

@@ -18,12 +18,12 @@ export interface LinearError {
 }
 
 /**
- * Measures a quantized linear on the calibration inputs, both times as the original model sees it: the rows that were
- * divided in a fold count with their original size.
+ * Measures a quantized linear on the calibration inputs, both times as the original model sees it:
+ * the rows that were divided in a fold count with their original size.
  *
- * With the Gram of the inputs after the folds, x' = x / c, and W' = W c, plain rounding of W is Q(W' / c) c:
- * the loss of the scales 1 / c. So the statistics need not be unfolded. Where nothing was observed, the identity takes
- * the place of the inputs.
+ * With the Gram of the inputs after the folds, x' = x / c, and W' = W c, plain rounding of W is
+ * Q(W' / c) c: the loss of the scales 1 / c. So the statistics need not be unfolded. Where nothing
+ * was observed, the identity takes the place of the inputs.
  */
 export async function measureLinear(
   ops: Ops,

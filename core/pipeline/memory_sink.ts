@@ -40,8 +40,8 @@ export class MemorySink implements BlockSink {
   }
 
   /**
-   * Bytes of the checkpoint that the model would be: 4-bit containers for up to 4 bits and bytes for more, the scales in
-   * their type, zero points like codes, and everything else as it was.
+   * Bytes of the checkpoint that the model would be: 4-bit containers for up to 4 bits and bytes
+   * for more, the scales in their type, zero points like codes, and everything else as it was.
    */
   get byteLength(): number {
     return this.#byteLength;

@@ -11,8 +11,8 @@ import type { PluginRun } from "./plugin_driver.ts";
 import type { HookPlace } from "./stamp_error.ts";
 
 /**
- * The context of one call of a hook. Its random numbers depend on the run's seed, the plugin, the hook and the tensor
- * and on nothing else, so they do not change with the order of the work.
+ * The context of one call of a hook. Its random numbers depend on the run's seed, the plugin, the
+ * hook and the tensor and on nothing else, so they do not change with the order of the work.
  */
 export function makePluginContext(run: PluginRun, place: HookPlace): PluginContext {
   const { plugin, hook, tensor = "" } = place;

@@ -59,8 +59,9 @@ export interface Answered<T> {
 }
 
 /**
- * Runs the hooks of plugins. Every error that leaves it is a `SalientError` stamped once with plugin,
- * hook and tensor; every wait ends when the signal is aborted, even if a hook never settles.
+ * Runs the hooks of plugins. Every error that leaves it is a `SalientError` stamped once with
+ * plugin, hook and tensor; every wait ends when the signal is aborted, even if a hook never
+ * settles.
  */
 export class PluginDriver {
   /** The plugins in the order in which they run. */

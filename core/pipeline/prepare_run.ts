@@ -48,8 +48,8 @@ export interface PreparedRun {
 }
 
 /**
- * Checks model, plugins, calibration and memory, and runs the plugins' `setup`: whatever can be refused is refused
- * here.
+ * Checks model, plugins, calibration and memory, and runs the plugins' `setup`: whatever can be
+ * refused is refused here.
  *
  * @throws {SalientError} `usage`, `input` or `plugin`
  */

@@ -33,9 +33,9 @@ export interface QuantizeOptions extends RunOptions {
 }
 
 /**
- * Quantizes the linears inside a model's blocks with plugins and writes a checkpoint. One block is in memory at a time.
- * The checkpoint is opened again and every linear compared before the directory takes its name: what exists is
- * whole.
+ * Quantizes the linears inside a model's blocks with plugins and writes a checkpoint. One block is
+ * in memory at a time. The checkpoint is opened again and every linear compared before the
+ * directory takes its name: what exists is whole.
  *
  * @returns What was done, with the error of every linear.
  * @throws {SalientError} `usage`, `input` or `plugin` for what is refused; `disk`, `failed` or `interrupted` for what

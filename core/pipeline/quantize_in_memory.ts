@@ -24,8 +24,9 @@ export interface QuantizedInMemory {
 }
 
 /**
- * Quantizes like `quantize`, and keeps the packed linears, folded norms and biases in memory as a model that runs. It takes
- * any grid, linear by linear. `report.bytesAfter` is the size of the checkpoint that it would be.
+ * Quantizes like `quantize`, and keeps the packed linears, folded norms and biases in memory as a
+ * model that runs. It takes any grid, linear by linear. `report.bytesAfter` is the size of the
+ * checkpoint that it would be.
  *
  * @throws {SalientError} As `quantize`.
  *

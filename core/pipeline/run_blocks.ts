@@ -26,8 +26,8 @@ import { widenBlock } from "./widen_block.ts";
 const CHECKED_TOKENS = 64;
 
 /**
- * Quantizes every block in turn: loads it, lets the calibration windows pass it as it is, lets the plugins
- * transform it and quantize its linears, hands the result to the sink and forgets it.
+ * Quantizes every block in turn: loads it, lets the calibration windows pass it as it is, lets the
+ * plugins transform it and quantize its linears, hands the result to the sink and forgets it.
  *
  * @returns A report for every linear, in order.
  */

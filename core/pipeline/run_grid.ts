@@ -10,8 +10,9 @@ import { type GridHelpers, type GridOptions, resolveGrid } from "../grid_helpers
 import type { LinearInfo } from "../plugin.ts";
 
 /**
- * `ctx.grid` of a run. Scales are stored as the format stores them unless the options say otherwise, and a
- * grid that the format cannot hold is refused as soon as a plugin resolves it: in `setup`, before any work.
+ * `ctx.grid` of a run. Scales are stored as the format stores them unless the options say
+ * otherwise, and a grid that the format cannot hold is refused as soon as a plugin resolves it: in
+ * `setup`, before any work.
  *
  * @param format Format to be written; undefined if the result stays in memory.
  */

@@ -21,8 +21,9 @@ export interface RunOptions {
   /** Calibration windows; needed if a plugin observes anything. */
   readonly calibration?: CalibrationSet | undefined;
   /**
-   * Bytes of memory that the run may take on top of what the program takes at rest. Default: no limit. Where it is tight,
-   * windows pass in smaller batches and hidden states go to a temporary file.
+   * Bytes of memory that the run may take on top of what the program takes at rest. Default: no
+   * limit. Where it is tight, windows pass in smaller batches and hidden states go to a temporary
+   * file.
    */
   readonly memory?: number | undefined;
   /** Linears that stay plain: those whose full name contains one of these, for example `down_proj`. */

@@ -22,9 +22,9 @@ export interface FoldableSet {
 }
 
 /**
- * The sets of a block: those of its family that can be folded here. Left out are sets with a linear that stays
- * plain, sets that are not all of the linears that read their input (the others would see it changed), and sets
- * whose source does not reach the linears channel by channel.
+ * The sets of a block: those of its family that can be folded here. Left out are sets with a linear
+ * that stays plain, sets that are not all of the linears that read their input (the others would
+ * see it changed), and sets whose source does not reach the linears channel by channel.
  *
  * @param isQuantizable Whether a linear, by its full name, may be quantized.
  */

@@ -19,8 +19,9 @@ export interface HookPlace {
 const stamped = new WeakSet<SalientError>();
 
 /**
- * The error with plugin, hook and tensor on it. It is stamped only once. Where a plugin refuses its options or
- * its input, the code and the words stay; anything else becomes a `plugin` error that says where it happened.
+ * The error with plugin, hook and tensor on it. It is stamped only once. Where a plugin refuses its
+ * options or its input, the code and the words stay; anything else becomes a `plugin` error that
+ * says where it happened.
  */
 export function stampError(error: unknown, place: HookPlace): SalientError {
   if (error instanceof SalientError && stamped.has(error)) return error;

@@ -20,8 +20,9 @@ export interface Windows {
 
 /**
  * Statistics of the inputs X [tokens, K] at one site of a block: sums over the batches that
- * {@linkcode SiteStatistics.add} is given in order. Linears of one site share them. Afterwards they follow the
- * folds by {@linkcode SiteStatistics.divide}; the tensors stay the same objects, with new contents.
+ * {@linkcode SiteStatistics.add} is given in order. Linears of one site share them. Afterwards they
+ * follow the folds by {@linkcode SiteStatistics.divide}; the tensors stay the same objects, with
+ * new contents.
  */
 export class SiteStatistics implements Disposable {
   readonly #ops: Ops;

@@ -12,8 +12,8 @@ import { rowPieces } from "./map_rows.ts";
 const PIECE = 1 << 20;
 
 /**
- * The bytes of the tensor's rows in order, about 1 MiB at a time, so that it is never copied whole. A piece is
- * valid until the next one is asked for.
+ * The bytes of the tensor's rows in order, about 1 MiB at a time, so that it is never copied whole.
+ * A piece is valid until the next one is asked for.
  */
 export function* tensorBytes(ops: Ops, tensor: Tensor): Generator<Uint8Array<ArrayBuffer>> {
   if (tensor.shape.length === 0) {

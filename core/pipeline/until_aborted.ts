@@ -26,9 +26,9 @@ export function checkAborted(signal: AbortSignal): void {
 }
 
 /**
- * The promise's result, or the signal's error as soon as it is aborted, whichever comes first. A timer keeps
- * the program alive meanwhile, so that a promise that never settles waits for the signal instead of ending
- * it; `whileWaiting` is called every 30 seconds.
+ * The promise's result, or the signal's error as soon as it is aborted, whichever comes first. A
+ * timer keeps the program alive meanwhile, so that a promise that never settles waits for the
+ * signal instead of ending it; `whileWaiting` is called every 30 seconds.
  *
  * @throws {SalientError} `interrupted`
  */

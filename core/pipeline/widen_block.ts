@@ -9,8 +9,8 @@ import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear } from "../model/model.ts";
 
 /**
- * The block with F64 and F8_E4M3 weights as F32; the block itself where it has none. Disposing the result frees the
- * block too.
+ * The block with F64 and F8_E4M3 weights as F32; the block itself where it has none. Disposing the
+ * result frees the block too.
  */
 export async function widenBlock(ops: Ops, block: Block): Promise<Block> {
   const stack = new DisposableStack();
