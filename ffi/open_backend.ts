@@ -38,7 +38,7 @@ function openBest(options: OpenBackendOptions): Backend {
 /**
  * Opens a backend. `"auto"` takes the CPU library where it can be opened, else the TypeScript reference,
  * whose `detail` then says why. Throws a backend error where the named one cannot be used, a usage error
- * for another name.
+ * for a name that this version has no backend for.
  *
  * @example The sum of two tensors
  * ```ts

@@ -14,7 +14,7 @@ Deno.test("openBackend() opens each backend by name", async () => {
 });
 
 Deno.test("openBackend() refuses what is not there", async () => {
-  await assert.rejects(openBackend("cuda"), { code: "backend", message: /no CUDA backend/ });
+  await assert.rejects(openBackend("cuda"), { code: "usage", message: /no CUDA backend/ });
   await assert.rejects(openBackend("tpu" as BackendName), {
     code: "usage",
     message: "There is no backend tpu: use auto, cpu, reference or cuda",
