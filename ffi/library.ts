@@ -142,7 +142,7 @@ export class NativeLibrary implements Disposable {
       opened = Deno.dlopen(location.url, SYMBOLS);
     } catch (cause) {
       const text = cause instanceof Deno.errors.NotCapable
-        ? "No permission to open native libraries: run with --allow-ffi=ffi/native/prebuilt,ffi/native/build"
+        ? `No permission to open native libraries: run with --allow-ffi=${folderName(location.url)}`
         : `Cannot open the ${backend} library ${file}: ${reason(cause)}`;
       throw new SalientError("backend", text, { file, cause });
     }
