@@ -20,6 +20,7 @@
 
 export type {
   AffineGrid,
+  AttentionShape,
   Backend,
   ClipResult,
   InputMoment,
@@ -28,6 +29,7 @@ export type {
   Ops,
   PackedWeight,
   QuantizedWeight,
+  RopeShape,
   TensorSummary,
   Weight,
 } from "./core/backend.ts";
@@ -38,6 +40,7 @@ export {
   type CheckpointWriterOptions,
   createCheckpointWriter,
 } from "./core/checkpoint/create_checkpoint_writer.ts";
+export type { CreateFile, RawFile } from "./core/checkpoint/output_file.ts";
 export { openCheckpoint } from "./core/checkpoint/open_checkpoint.ts";
 export type {
   Checkpoint,

@@ -11,6 +11,7 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 
 /** An object of a JSON file. */
 export interface JsonObject {
+  /** The value of a key; undefined where it is not there. */
   readonly [key: string]: Json | undefined;
 }
 
