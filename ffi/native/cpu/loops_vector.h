@@ -27,9 +27,9 @@ void axpy(float a, const float* x, float* y, size_t n) {
   }
 }
 
-// e^x to about 1e-7 relative; 0 below -87. x at most 88.
+// e^x to about 1e-7 relative, e^-87 below; x at most 88. NaN stays NaN.
 inline V exponential(V x) {
-  x = max(x, V::all(-87.3f));
+  x = max(V::all(-87.3f), x);
   const V n = round_even(x * V::all(1.44269504f));
   // x - n ln 2 in two steps: the first constant has few bits, so its product with n is exact.
   V r = fma(n, V::all(-0.693359375f), x);

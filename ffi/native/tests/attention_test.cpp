@@ -43,6 +43,12 @@ void test_attention() {
     }
     const double error = distance(out, want);
     check(error < 5e-6, "attention of " + std::to_string(s.queries) + ": " + std::to_string(error));
+    auto broken = q;
+    broken[0] = NAN;
+    std::vector<float> spoiled(q.size());
+    attention(broken.data(), k.data(), v.data(), spoiled.data(), s);
+    check(std::isnan(spoiled[0]), "attention hides a NaN");
+    check(s.queries == 1 || spoiled.back() == out.back(), "attention spreads a NaN");
   }
 }
 
