@@ -12,7 +12,7 @@
  * const calibration = await loadCalibration({ source: "default", tokenizer, samples: 4, seqLen: 128 });
  * const plugins = [awq({ bits: 4, groupSize: 32 })];
  * const out = `${await Deno.makeTempDir()}/salient-tiny-awq`;
- * await quantize({ model, backend, plugins, calibration, format: "awq-gemm", out });
+ * await quantize({ model, backend, plugins, calibration, out });
  * ```
  *
  * @module

@@ -73,7 +73,6 @@ async function demo(signal: AbortSignal): Promise<void> {
     backend,
     calibration,
     plugins: [awq({ bits: 4, groupSize: GROUP_SIZE })],
-    format: "awq-gemm",
     out: OUT,
     signal,
   });

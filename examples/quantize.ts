@@ -23,7 +23,6 @@ const report = await quantize({
   backend,
   calibration,
   plugins: [awq({ bits: 4, groupSize: 32 })],
-  format: "awq-gemm",
   out: Deno.args[0] ?? "out/salient-tiny-awq",
 });
 

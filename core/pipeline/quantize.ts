@@ -22,8 +22,8 @@ import { orInterrupted } from "./until_aborted.ts";
 
 /** What {@linkcode quantize} takes. */
 export interface QuantizeOptions extends RunOptions {
-  /** How the linears are stored, for example `awq-gemm`. */
-  readonly format: ExportFormat | string;
+  /** How the linears are stored. Default `awq-gemm`. */
+  readonly format?: ExportFormat | string | undefined;
   /** Directory to write; it must not exist, or be empty. */
   readonly out: string;
   /** Bytes of tensors after which a new file is begun. Default 5e9. */
@@ -66,7 +66,8 @@ export async function quantize(options: QuantizeOptions): Promise<QuantizeReport
 }
 
 async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport> {
-  const format = typeof options.format === "string" ? findFormat(options.format) : options.format;
+  const wanted = options.format ?? "awq-gemm";
+  const format = typeof wanted === "string" ? findFormat(wanted) : wanted;
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
   const run = await prepareRun(options, model, format);
