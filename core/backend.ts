@@ -122,6 +122,14 @@ export interface ClipResult extends Disposable {
   readonly clipped: number;
 }
 
+/** A weight rounded on ranges that were searched. Disposing `weight` frees it. */
+export interface RangedWeight {
+  /** The integers, scales and zero points. */
+  readonly weight: QuantizedWeight;
+  /** Groups whose range is not that of their weights. */
+  readonly clipped: number;
+}
+
 /**
  * What is known of a linear's inputs X [tokens, K], for measuring the error of its output:
  * the Gram X^T X [K, K], or some of X's rows [n, K] whose squared errors are multiplied by `weight`
@@ -233,6 +241,23 @@ export interface Ops {
     grid: AffineGrid,
     options: { steps: number; maxShrink: number },
   ): Promise<ClipResult>;
+  /**
+   * Rounds w [N, K] with each group on the range, of those that follow, that gives its row the least
+   * squared output error ||X d^T||^2, by coordinate descent: the groups of a row in turn, each against the
+   * error that the others leave, `sweeps` times or until nothing changes. It starts from the plain ranges, so no row's
+   * error is above that of `quantize`.
+   *
+   * With f of `steps` from 1 down to `1 - maxShrink` (exclusive), in this order: both ends clamped to
+   * +-f times the group's largest |w|; then, unless the grid is symmetric, the upper end at f times
+   * max(w, 0) with the best lower end so far; then the lower end at f times min(w, 0) with the best upper
+   * end. Weights beyond an end go to its integer.
+   */
+  searchRanges(
+    w: Tensor,
+    moment: InputMoment,
+    grid: AffineGrid,
+    options: { steps: number; maxShrink: number; sweeps: number },
+  ): Promise<RangedWeight>;
   /**
    * Coordinate descent on the scales: for each channel in turn tries s[k] * factor for each of
    * `factors` and keeps what lowers the sum over `weights` of trace(D gram D^T). `channelOf[k]` names

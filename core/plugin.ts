@@ -22,6 +22,7 @@ import type {
   Ops,
   PackedWeight,
   QuantizedWeight,
+  RangedWeight,
   Weight,
 } from "./backend.ts";
 import type { GridHelpers, GridOptions } from "./grid_helpers.ts";
@@ -42,6 +43,7 @@ export type {
   Ops,
   PackedWeight,
   QuantizedWeight,
+  RangedWeight,
   Tensor,
   Weight,
 };

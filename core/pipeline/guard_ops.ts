@@ -39,6 +39,7 @@ const NAMES: Readonly<Record<keyof Ops, true>> = {
   outputEnergy: true,
   relativeMagnitude: true,
   clipSearch: true,
+  searchRanges: true,
   refineScales: true,
   packInt4: true,
   unpackInt4: true,

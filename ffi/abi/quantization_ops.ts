@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { AffineGrid, ClipResult, Ops, QuantizedWeight } from "../../core/backend.ts";
+import type {
+  AffineGrid,
+  ClipResult,
+  Ops,
+  QuantizedWeight,
+  RangedWeight,
+} from "../../core/backend.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { Checks } from "./checks.ts";
 import { NativeTensor } from "./native_tensor.ts";
@@ -21,6 +27,7 @@ export type QuantizationOps = Pick<
   | "outputEnergy"
   | "relativeMagnitude"
   | "clipSearch"
+  | "searchRanges"
   | "refineScales"
 >;
 
@@ -46,6 +53,28 @@ export function checkedQuantized(checks: Checks, weight: QuantizedWeight): {
   return { codes, scales, zeros, grid, N, K };
 }
 
+/** The quantized weight [N, K] of three new handles: codes, scales, zeros. */
+function newQuantized(
+  session: NativeSession,
+  grid: AffineGrid,
+  shape: readonly number[],
+  handles: Uint32Array,
+): QuantizedWeight {
+  const groups = [shape[0] ?? 0, (shape[1] ?? 0) / grid.groupSize];
+  const codes = new NativeTensor(session, handles[0] ?? 0, "U8", shape);
+  const scales = new NativeTensor(session, handles[1] ?? 0, "F32", groups);
+  const zeros = new NativeTensor(session, handles[2] ?? 0, "U8", groups);
+  return {
+    grid: { ...grid },
+    codes,
+    scales,
+    zeros,
+    [Symbol.dispose]: () => {
+      for (const tensor of [codes, scales, zeros]) tensor[Symbol.dispose]();
+    },
+  };
+}
+
 /** Makes them on a session's library. */
 export function quantizationOps(session: NativeSession): QuantizationOps {
   return {
@@ -69,18 +98,7 @@ export function quantizationOps(session: NativeSession): QuantizationOps {
         { operation: "quantize", work: weight.size * ROUNDING, uses, out },
         [weight.owned.value, numbers, bounds, out],
       );
-      const codes = new NativeTensor(session, out[0] ?? 0, "U8", weight.shape);
-      const scales = new NativeTensor(session, out[1] ?? 0, "F32", groups);
-      const zeros = new NativeTensor(session, out[2] ?? 0, "U8", groups);
-      return {
-        grid: { ...grid },
-        codes,
-        scales,
-        zeros,
-        [Symbol.dispose]: () => {
-          for (const tensor of [codes, scales, zeros]) tensor[Symbol.dispose]();
-        },
-      };
+      return newQuantized(session, grid, weight.shape, out);
     },
 
     async dequantize(weight): Promise<Tensor> {
@@ -224,6 +242,37 @@ export function quantizationOps(session: NativeSession): QuantizationOps {
         bounds,
         clipped: clipped[0] ?? 0,
         [Symbol.dispose]: () => bounds[Symbol.dispose](),
+      };
+    },
+
+    async searchRanges(w, moment, grid, { steps, maxShrink, sweeps }): Promise<RangedWeight> {
+      const checks: Checks = new Checks(session, "searchRanges");
+      const weight = checks.floats(w, "w");
+      const { columns: K } = checks.matrix(weight, "w");
+      const numbers = checks.grid(grid, K);
+      const inputs = checks.moment(moment, K);
+      checks.whole(steps, "steps", 1, 100_000);
+      checks.whole(sweeps, "sweeps", 1, 1000);
+      checks.that(maxShrink >= 0 && maxShrink <= 1, `maxShrink must be 0 to 1, not ${maxShrink}`);
+      const rows = inputs.tensor.shape[0] ?? 0;
+      const work = weight.size * sweeps * (2 * rows + 3 * steps * (grid.groupSize + ROUNDING));
+      const uses = [weight.owned, inputs.tensor.owned];
+      const out = new Uint32Array(3);
+      const clipped = new Float64Array(1);
+      await session.call("salient_search_ranges", { operation: "searchRanges", work, uses, out }, [
+        weight.owned.value,
+        inputs.tensor.owned.value,
+        inputs.kind,
+        Float64Array.of(inputs.weight, maxShrink),
+        numbers,
+        steps,
+        sweeps,
+        out,
+        clipped,
+      ]);
+      return {
+        weight: newQuantized(session, grid, weight.shape, out),
+        clipped: clipped[0] ?? 0,
       };
     },
 

@@ -144,6 +144,10 @@ SALIENT_API int32_t salient_relative_magnitude(uint32_t w, uint32_t group, float
 /* reals: weight of the moment, largest shrink. out[1]: bounds; clipped[1]: groups that are clipped. */
 SALIENT_API int32_t salient_clip_search(uint32_t w, uint32_t moment, uint32_t moment_kind, const double* reals,
                                         const uint32_t* grid, uint32_t steps, uint32_t* out, double* clipped);
+/* reals: weight of the moment, largest shrink. out[3]: codes, scales, zeros; clipped[1]: groups that are clipped. */
+SALIENT_API int32_t salient_search_ranges(uint32_t w, uint32_t moment, uint32_t moment_kind, const double* reals,
+                                          const uint32_t* grid, uint32_t steps, uint32_t sweeps, uint32_t* out,
+                                          double* clipped);
 /* channel_of[count] and s[count], count being K; s is changed. losses[2]: before, after. */
 SALIENT_API int32_t salient_refine_scales(const uint32_t* weights, uint32_t weight_count, uint32_t gram,
                                           const uint32_t* grid, const float* factors, uint32_t factor_count,

@@ -65,7 +65,7 @@ export function clipSearch(
 }
 
 /** The diagonal block of the Gram, or the columns of the sample, that belong to one group. */
-function momentOfGroup(
+export function momentOfGroup(
   moment: PlainMoment,
   K: number,
   start: number,

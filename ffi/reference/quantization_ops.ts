@@ -13,6 +13,7 @@ import type {
   Ops,
   PackedWeight,
   QuantizedWeight,
+  RangedWeight,
 } from "../../core/backend.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { Allocate } from "./allocate.ts";
@@ -23,6 +24,7 @@ import { type PlainMoment, scaleLosses, squaredOutput, subtractFrom } from "./lo
 import { packInt4, unpackInt4 } from "./pack_int4.ts";
 import { ReferencePacked } from "./packed_weight.ts";
 import { dequantize, fakeQuantize, type PlainQuantized, quantize } from "./quantize.ts";
+import { searchRanges } from "./range_search.ts";
 import { refineScales } from "./refine_scales.ts";
 
 /** The operations of this file. */
@@ -35,6 +37,7 @@ export type QuantizationOps = Pick<
   | "quantizationLoss"
   | "outputEnergy"
   | "clipSearch"
+  | "searchRanges"
   | "refineScales"
   | "packInt4"
   | "unpackInt4"
@@ -99,16 +102,29 @@ export function quantizationOps(allocate: Allocate): QuantizationOps {
     async clipSearch(w, moment, grid, options): Promise<ClipResult> {
       const { values, N, K } = weightOf(w);
       const G = checkGrid(grid, K);
-      within(options.steps, "Steps of the clip search", 1, 1000);
-      check(
-        options.maxShrink >= 0 && options.maxShrink <= 1,
-        `Largest shrinking must lie from 0 to 1 but is ${options.maxShrink}`,
-      );
+      checkShrinking(options);
       const bounds = allocate("F32", [N, G]);
       const size = { N, K };
       const found = bounds.writableF32();
       const clipped = clipSearch(values, size, momentOf(moment, K), grid, options, found);
       return { bounds, clipped, [Symbol.dispose]: () => bounds[Symbol.dispose]() };
+    },
+
+    async searchRanges(w, moment, grid, options): Promise<RangedWeight> {
+      const { values, N, K } = weightOf(w);
+      const G = checkGrid(grid, K);
+      checkShrinking(options);
+      within(options.sweeps, "Sweeps of the range search", 1, 1000);
+      const inputs = momentOf(moment, K);
+      const codes = allocate("U8", [N, K]);
+      const scales = allocate("F32", [N, G]);
+      const zeros = allocate("U8", [N, G]);
+      const clipped = searchRanges(values, { N, K }, inputs, grid, options, {
+        codes: codes.writableBytes(),
+        scales: scales.writableF32(),
+        zeros: zeros.writableBytes(),
+      });
+      return { weight: owned({ grid: { ...grid }, codes, scales, zeros }), clipped };
     },
 
     async refineScales(
@@ -191,6 +207,14 @@ function checkGrid(grid: AffineGrid, K: number): number {
   within(grid.groupSize, "Group size", 1, Number.MAX_SAFE_INTEGER);
   check(K % grid.groupSize === 0, `Group size ${grid.groupSize} does not divide ${K} inputs`);
   return K / grid.groupSize;
+}
+
+function checkShrinking({ steps, maxShrink }: { steps: number; maxShrink: number }): void {
+  within(steps, "Steps of the clip search", 1, 1000);
+  check(
+    maxShrink >= 0 && maxShrink <= 1,
+    `Largest shrinking must lie from 0 to 1 but is ${maxShrink}`,
+  );
 }
 
 function checkLayout({ order }: Int4Layout): void {

@@ -94,6 +94,20 @@ export const QUANTIZATION_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_search_ranges: {
+    parameters: [
+      "u32", // uint32_t w
+      "u32", // uint32_t moment
+      "u32", // uint32_t moment_kind
+      "buffer", // const double reals[2]
+      "buffer", // const uint32_t grid[5]
+      "u32", // uint32_t steps
+      "u32", // uint32_t sweeps
+      "buffer", // uint32_t out[3]
+      "buffer", // double clipped[1]
+    ],
+    result: "i32",
+  },
   salient_refine_scales: {
     parameters: [
       "buffer", // const uint32_t *weights

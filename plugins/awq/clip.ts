@@ -16,10 +16,27 @@ export function mayClip(role: string): boolean {
 }
 
 /**
- * Rounds with the clip bounds that the search finds, or without them where that is better: the search
- * looks at each group alone (the Gram's diagonal blocks), the comparison at the whole row.
+ * Rounds with the ranges that the search finds: never with a greater squared error of the linear's output than
+ * on the plain ones.
  */
 export async function quantizeClipped(
+  linear: LinearView,
+  grid: AffineGrid,
+  options: Required<ClipOptions>,
+  ctx: PluginContext,
+): Promise<QuantizedLinear> {
+  const { moment, weight } = linear;
+  if (moment === undefined) return { weight: await ctx.ops.quantize(weight, grid), clipped: 0 };
+  if (options.sweeps === 0) return await quantizeBounded(linear, grid, options, ctx);
+  const found = await ctx.ops.searchRanges(weight, moment, grid, options);
+  return { weight: found.weight, clipped: found.clipped / found.weight.scales.size };
+}
+
+/**
+ * The published search. It looks at each group by itself (the Gram's diagonal blocks), so its bounds are
+ * dropped if the error of the whole linear is not lower with them.
+ */
+async function quantizeBounded(
   linear: LinearView,
   grid: AffineGrid,
   options: Required<ClipOptions>,
@@ -29,16 +46,12 @@ export async function quantizeClipped(
   const { moment, weight } = linear;
   const plain = await ops.quantize(weight, grid);
   if (moment === undefined) return { weight: plain, clipped: 0 };
-  ctx.signal.throwIfAborted();
   using found = await ops.clipSearch(weight, moment, grid, options);
   if (found.clipped === 0) return { weight: plain, clipped: 0 };
-
   const clipped = await ops.quantize(weight, grid, { bounds: found.bounds });
   const plainLoss = await ops.quantizationLoss(weight, moment, plain);
   const clippedLoss = await ops.quantizationLoss(weight, moment, clipped);
-  const better = clippedLoss < plainLoss;
-  ctx.note(linear.name, { clipGain: better ? 1 - clippedLoss / plainLoss : 0 });
-  if (!better) {
+  if (!(clippedLoss < plainLoss)) {
     clipped[Symbol.dispose]();
     return { weight: plain, clipped: 0 };
   }

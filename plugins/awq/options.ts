@@ -12,6 +12,12 @@ export interface ClipOptions {
   steps?: number;
   /** Bounds lie between 1 and `1 - maxShrink` (exclusive) of the group's largest weight. Default 0.5. */
   maxShrink?: number;
+  /**
+   * How often the groups of a row are visited. In each visit the two ends of the group's range move, each
+   * by itself, to where the error of the whole row's output is least. 0 for the published search instead: one bound for
+   * both ends, each group by itself. Default 2.
+   */
+  sweeps?: number;
 }
 
 /** What {@linkcode awq} takes: the grid, and how scales and clip bounds are searched. */
@@ -103,17 +109,21 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
 function resolveClip(clip: boolean | ClipOptions): Required<ClipOptions> | undefined {
   if (clip === false) return undefined;
   if (typeof clip !== "boolean" && (typeof clip !== "object" || clip === null)) {
-    refuse(`Option clip of awq must be true, false or { steps, maxShrink } but is ${clip}`);
+    refuse(`Option clip of awq must be true, false or an object but is ${clip}`);
   }
-  const { steps = 10, maxShrink = 0.5, ...rest } = clip === true ? {} : clip;
+  const { steps = 10, maxShrink = 0.5, sweeps = 2, ...rest } = clip === true ? {} : clip;
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) {
-    refuse(`Option clip.${unknown} of awq is unknown: use steps and maxShrink`);
+    refuse(`Option clip.${unknown} of awq is unknown: use steps, maxShrink, sweeps`);
   }
   if (typeof maxShrink !== "number" || !(maxShrink > 0 && maxShrink <= 1)) {
     refuse(`Option clip.maxShrink of awq must lie above 0 and at most at 1 but is ${maxShrink}`);
   }
-  return { steps: whole("clip.steps", steps, 1, 1000), maxShrink };
+  return {
+    steps: whole("clip.steps", steps, 1, 1000),
+    maxShrink,
+    sweeps: whole("clip.sweeps", sweeps, 0, 1000),
+  };
 }
 
 function whole(name: string, value: number, least: number, most: number): number {

@@ -202,6 +202,33 @@ int32_t salient_clip_search(uint32_t w_handle, uint32_t moment, uint32_t moment_
   });
 }
 
+int32_t salient_search_ranges(uint32_t w_handle, uint32_t moment, uint32_t moment_kind, const double* reals,
+                              const uint32_t* numbers, uint32_t steps, uint32_t sweeps, uint32_t* out,
+                              double* clipped) {
+  return guard([&] {
+    check_buffer(reals, "the moment's weight and the largest shrink");
+    check_buffer(out, "the handles");
+    check_buffer(clipped, "the count");
+    const TensorRef w = weight_at(w_handle);
+    const size_t K = w->columns();
+    const Grid grid = checked_grid(numbers, K);
+    const HeldMoment held = moment_at(moment, moment_kind, reals[0], K);
+    if (steps == 0 || steps > 100000) fail(SALIENT_INVALID, "Steps must be 1 to 100000 but are %u", steps);
+    if (sweeps == 0 || sweeps > 1000) fail(SALIENT_INVALID, "Sweeps must be 1 to 1000 but are %u", sweeps);
+    if (!(reals[1] >= 0 && reals[1] <= 1)) fail(SALIENT_INVALID, "The largest shrink must be 0 to 1");
+    const uint32_t groups = w->shape[1] / grid.group;
+    const TensorRef codes = new_tensor(DType::U8, w->shape);
+    const TensorRef scales = new_tensor(DType::F32, {w->shape[0], groups});
+    const TensorRef zeros = new_tensor(DType::U8, {w->shape[0], groups});
+    clipped[0] = static_cast<double>(search_ranges(w->data, w->dtype, held.moment, grid, steps,
+                                                   static_cast<float>(reals[1]), sweeps, codes->data,
+                                                   scales->f32(), zeros->data, w->rows(), K));
+    out[0] = publish(codes);
+    out[1] = publish(scales);
+    out[2] = publish(zeros);
+  });
+}
+
 int32_t salient_refine_scales(const uint32_t* handles, uint32_t weight_count, uint32_t gram_handle,
                               const uint32_t* numbers, const float* factors, uint32_t factor_count,
                               const uint32_t* channel_of, float* s, uint32_t count, double* losses) {

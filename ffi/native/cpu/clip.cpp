@@ -4,38 +4,18 @@
 #include <vector>
 
 #include "energy.h"
+#include "group_grams.h"
 #include "panels.h"
 #include "scratch.h"
 
 namespace salient {
-namespace {
-
-// Groups up to this size are measured through a Gram even where a sample is given.
-constexpr size_t kGramGroup = 512;
-
-// grams [G][g][g]: the Gram of each group's columns of the sample.
-void group_grams(const Moment& sample, size_t g, size_t K, float* grams) {
-  parallel_for(K / g, 1, [&](size_t begin, size_t end) {
-    Scratch room(Scratch::room_for<float>(sample.rows * g));
-    float* columns = room.take<float>(sample.rows * g);
-    for (size_t i = begin; i < end; ++i) {
-      for (size_t t = 0; t < sample.rows; ++t) {
-        std::memcpy(columns + t * g, sample.data + t * K + i * g, g * sizeof(float));
-      }
-      std::fill(grams + i * g * g, grams + (i + 1) * g * g, 0.0f);
-      accumulate_gram(columns, grams + i * g * g, sample.rows, g);
-    }
-  });
-}
-
-}  // namespace
 
 uint64_t clip_search(const void* w, DType type, const Moment& moment, const Grid& grid, uint32_t steps,
                      float max_shrink, float* bounds, size_t N, size_t K) {
   if (N == 0 || K == 0) return 0;
   const Level& level = salient::level();
   const size_t g = grid.group, groups = K / g, tries = std::max<size_t>(1, steps);
-  const bool own_grams = moment.tokens && g <= kGramGroup && g < K;
+  const bool own_grams = wants_group_grams(moment, g, K);
   Scratch gram_room(Scratch::room_for<float>(own_grams ? groups * g * g : 0));
   float* grams = gram_room.take<float>(own_grams ? groups * g * g : 0);
   if (own_grams) group_grams(moment, g, K, grams);

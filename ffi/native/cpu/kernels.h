@@ -96,6 +96,11 @@ void relative_magnitude(const void* w, DType type, uint32_t group, float* out, s
 // bounds [N, G]; returns how many groups are clipped.
 uint64_t clip_search(const void* w, DType type, const Moment& moment, const Grid& grid, uint32_t steps,  //
                      float max_shrink, float* bounds, size_t N, size_t K);
+// Coordinate descent on the groups' ranges (see Ops.searchRanges): codes [N, K], scales and zeros [N, G];
+// returns how many groups are not on their plain range.
+uint64_t search_ranges(const void* w, DType type, const Moment& moment, const Grid& grid, uint32_t steps,  //
+                       float max_shrink, uint32_t sweeps, uint8_t* codes, float* scales, uint8_t* zeros,  //
+                       size_t N, size_t K);
 // Coordinate descent (see Ops.refineScales): s [K] is changed in place; losses[0] before, losses[1] after.
 void refine_scales(const void* const* w, const DType* types, const size_t* N, size_t weights,  //
                    const float* gram, const Grid& grid, const float* factors, size_t F,        //
