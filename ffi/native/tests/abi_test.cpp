@@ -126,7 +126,7 @@ class Caller {
     const uint32_t kind = chance(95) ? below(2) : 7;
     const uint32_t count = length();
     const uint32_t shape[2] = {length(), length()};
-    switch (below(32)) {
+    switch (below(33)) {
       case 0: return salient_rows(handle(), below(20), below(20), out);
       case 1: return salient_reshape(handle(), shape, chance(95) ? 2 : 9, out);
       case 2: return salient_cast(handle(), below(5), out);
@@ -220,6 +220,11 @@ class Caller {
       case 30: {
         std::vector<float> values(count);
         return salient_download(handle(), values.data(), count);
+      }
+      case 31: {
+        double clipped = 0;
+        const uint32_t w = handle(), moment = handle();
+        return salient_search_ranges(w, moment, kind, weight, grid(), below(12), below(4), out, &clipped);
       }
       default: {
         std::vector<uint8_t> bytes(count * 4);
