@@ -5,51 +5,39 @@
  */
 
 import {
-  type BlockView,
   type InputMoment,
   type PluginContext,
   SalientError,
   type ScaleSet,
   type Tensor,
 } from "../../core/plugin.ts";
-import { moduleLosses } from "./module_objective.ts";
-import type { ScaleChoice, SearchedLinear } from "./scale_search.ts";
+import type { Candidate } from "./candidates.ts";
+import type { SearchedLinear } from "./scale_search.ts";
 
 /** What a channel's scale is multiplied by: 0.5 to 1.5 without 1. */
 const FACTORS = Float32Array.of(0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.4, 1.5);
 
 /**
- * Goes on from the grid's best by coordinate descent on the Gram: for each channel the factor of 0.5 to
- * 1.5 that lowers the error most. Under the `"module"` objective the result is kept only where the module's
- * error is lower too.
+ * Goes on from a candidate by coordinate descent on the Gram objective: for each channel the factor of 0.5
+ * to 1.5 that lowers the error most. Undefined if none did.
  */
 export async function refineChannels(
-  block: BlockView,
   set: ScaleSet,
   linears: readonly SearchedLinear[],
-  choice: ScaleChoice,
-  byModule: boolean,
+  candidate: Candidate,
   ctx: PluginContext,
-): Promise<ScaleChoice> {
-  const first = linears[0];
-  if (first === undefined) return choice;
+): Promise<Candidate | undefined> {
+  const [first] = linears;
+  if (first === undefined) return undefined;
   ctx.signal.throwIfAborted();
-  const refined = await ctx.ops.refineScales(
+  const { s, loss, initialLoss } = await ctx.ops.refineScales(
     linears.map(({ view }) => view.weight),
     gramOf(first.moment, first.view.name),
     first.grid,
-    choice.scales,
+    candidate.scales,
     { factors: FACTORS, channelOf: set.channelOf },
   );
-  if (!(refined.loss < refined.initialLoss)) return choice;
-  let loss = refined.loss;
-  if (byModule) {
-    const { exponent, weightTerm } = choice;
-    const candidate = { exponent, weightTerm, scales: refined.s };
-    loss = (await moduleLosses(block, set, linears, [candidate], ctx))[0] ?? Infinity;
-    if (!(loss < choice.loss)) return choice;
-  }
-  return { ...choice, scales: refined.s, identity: false, loss };
+  return loss < initialLoss ? { ...candidate, scales: s } : undefined;
 }
 
 function gramOf(moment: InputMoment, name: string): Tensor {

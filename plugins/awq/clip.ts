@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AffineGrid, LinearView, PluginContext, QuantizedLinear } from "../../core/plugin.ts";
+import type { AffineGrid, InputMoment, Ops, QuantizedLinear, Tensor } from "../../core/plugin.ts";
 import type { ClipOptions } from "./options.ts";
 
 /**
@@ -16,20 +16,19 @@ export function mayClip(role: string): boolean {
 }
 
 /**
- * Rounds with the ranges that the search finds: never with a greater squared error of the linear's output than
- * on the plain ones.
+ * Rounds w [N, K] with the ranges that the search finds: never with a greater squared error of the linear's
+ * output than on the plain ones.
  */
 export async function quantizeClipped(
-  linear: LinearView,
+  ops: Ops,
+  w: Tensor,
+  moment: InputMoment,
   grid: AffineGrid,
   options: Required<ClipOptions>,
-  ctx: PluginContext,
 ): Promise<QuantizedLinear> {
-  const { moment, weight } = linear;
-  if (moment === undefined) return { weight: await ctx.ops.quantize(weight, grid), clipped: 0 };
-  if (options.sweeps === 0) return await quantizeBounded(linear, grid, options, ctx);
-  const found = await ctx.ops.searchRanges(weight, moment, grid, options);
-  return { weight: found.weight, clipped: found.clipped / found.weight.scales.size };
+  if (options.sweeps === 0) return await quantizeBounded(ops, w, moment, grid, options);
+  const { weight, clipped } = await ops.searchRanges(w, moment, grid, options);
+  return { weight, clipped: clipped / weight.scales.size };
 }
 
 /**
@@ -37,24 +36,20 @@ export async function quantizeClipped(
  * dropped if the error of the whole linear is not lower with them.
  */
 async function quantizeBounded(
-  linear: LinearView,
+  ops: Ops,
+  w: Tensor,
+  moment: InputMoment,
   grid: AffineGrid,
   options: Required<ClipOptions>,
-  ctx: PluginContext,
 ): Promise<QuantizedLinear> {
-  const { ops } = ctx;
-  const { moment, weight } = linear;
-  const plain = await ops.quantize(weight, grid);
-  if (moment === undefined) return { weight: plain, clipped: 0 };
-  using found = await ops.clipSearch(weight, moment, grid, options);
-  if (found.clipped === 0) return { weight: plain, clipped: 0 };
-  const clipped = await ops.quantize(weight, grid, { bounds: found.bounds });
-  const plainLoss = await ops.quantizationLoss(weight, moment, plain);
-  const clippedLoss = await ops.quantizationLoss(weight, moment, clipped);
-  if (!(clippedLoss < plainLoss)) {
-    clipped[Symbol.dispose]();
-    return { weight: plain, clipped: 0 };
-  }
-  plain[Symbol.dispose]();
-  return { weight: clipped, clipped: found.clipped / found.bounds.size };
+  using found = await ops.clipSearch(w, moment, grid, options);
+  using made = new DisposableStack();
+  const plain = made.use(await ops.quantize(w, grid));
+  const bounded = made.use(await ops.quantize(w, grid, { bounds: found.bounds }));
+  const plainLoss = await ops.quantizationLoss(w, moment, plain);
+  const better = await ops.quantizationLoss(w, moment, bounded) < plainLoss;
+  const [kept, dropped] = better ? [bounded, plain] : [plain, bounded];
+  made.move();
+  dropped[Symbol.dispose]();
+  return { weight: kept, clipped: better ? found.clipped / found.bounds.size : 0 };
 }

@@ -26,7 +26,7 @@ export interface AwqOptions extends GridOptions {
   gridPoints?: number;
   /**
    * Whether the scales are divided by a term of the weights, as AutoAWQ's `duo_scaling`; `"both"` tries
-   * each exponent with and without. Default `"both"`.
+   * each exponent with and without. Default false: the term did not help on the models it was measured on.
    */
   duoScaling?: boolean | "both";
   /**
@@ -41,6 +41,11 @@ export interface AwqOptions extends GridOptions {
    * of its scale. Default `"grid"`.
    */
   search?: "grid" | "channel";
+  /**
+   * Best candidates that are tried again with clipping, which decides between them. Under `"module"` the
+   * module's error decides, as published. Default 8.
+   */
+  finalists?: number;
   /** Input rows kept of a linear whose Gram matrix would cost more. Default 2048. */
   tokens?: number;
   /** Calibration sequences that the `"module"` objective runs. Default 32. */
@@ -55,6 +60,7 @@ export interface ResolvedAwqOptions {
   readonly objective: "gram" | "module";
   readonly clip: Required<ClipOptions> | undefined;
   readonly search: "grid" | "channel";
+  readonly finalists: number;
   readonly tokens: number;
   readonly sequences: number;
 }
@@ -70,6 +76,7 @@ const NAMES: readonly (keyof AwqOptions)[] = [
   "objective",
   "clip",
   "search",
+  "finalists",
   "tokens",
   "sequences",
 ];
@@ -93,7 +100,7 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
     ...(range === undefined ? {} : { range }),
   };
   checkGridOptions(grid);
-  const duo = oneOf("duoScaling", options.duoScaling ?? "both", [true, false, "both"]);
+  const duo = oneOf("duoScaling", options.duoScaling ?? false, [true, false, "both"]);
   return {
     grid,
     gridPoints: whole("gridPoints", options.gridPoints ?? 20, 2, 1000),
@@ -101,6 +108,7 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
     objective: oneOf("objective", options.objective ?? "gram", ["gram", "module"]),
     clip: resolveClip(options.clip ?? true),
     search: oneOf("search", options.search ?? "grid", ["grid", "channel"]),
+    finalists: whole("finalists", options.finalists ?? 8, 1, 1000),
     tokens: whole("tokens", options.tokens ?? 2048, 1, 2 ** 24),
     sequences: whole("sequences", options.sequences ?? 32, 1, 2 ** 20),
   };

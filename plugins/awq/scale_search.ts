@@ -15,6 +15,8 @@ import {
 } from "../../core/plugin.ts";
 import { type Candidate, makeCandidates, tie } from "./candidates.ts";
 import { refineChannels } from "./channel_search.ts";
+import { mayClip } from "./clip.ts";
+import { clippedLosses } from "./clipped_objective.ts";
 import { gramLosses } from "./gram_objective.ts";
 import { moduleLosses } from "./module_objective.ts";
 import type { ResolvedAwqOptions } from "./options.ts";
@@ -27,23 +29,21 @@ export interface SearchedLinear {
 }
 
 /** What the search found for a set. */
-export interface ScaleChoice {
-  /** The best scales; the identity where nothing was better. */
-  readonly scales: Float32Array;
-  /** Exponent of the best candidate. */
-  readonly exponent: number;
-  /** Whether the best candidate has the weight term. */
-  readonly weightTerm: boolean;
+export interface ScaleChoice extends Candidate {
   /** Whether the identity was kept. */
   readonly identity: boolean;
-  /** The objective at the best scales. */
+  /** The objective at the chosen scales. */
   readonly loss: number;
   /** The objective without scales. */
   readonly identityLoss: number;
 }
 
+/** The objective at each of some candidates. */
+type Objective = (candidates: readonly Candidate[]) => Promise<Float64Array>;
+
 /**
- * Tries every candidate on the set and returns the best one: the identity unless another is better.
+ * Ranks all candidates, lets the best ones and the identity be judged, and returns the winner: the identity
+ * unless another is better.
  *
  * @throws {SalientError} `input` where the set's statistics or weights are not finite.
  */
@@ -55,34 +55,53 @@ export async function searchScales(
 ): Promise<ScaleChoice> {
   const linears = set.linears.map((name) => searched(block.linear(name), options, ctx));
   const candidates = await candidatesOf(set, linears, options, ctx);
-  const byModule = options.objective === "module" && set.module !== undefined;
-  const losses = byModule
-    ? await moduleLosses(block, set, linears, candidates, ctx)
-    : await gramLosses(linears, candidates, ctx);
+  const { rank, judge } = objectivesOf(block, set, linears, options, ctx);
 
-  const identityLoss = losses[0] ?? NaN;
-  if (!Number.isFinite(identityLoss)) {
+  const ranks = await rank(candidates);
+  if (!Number.isFinite(ranks[0])) {
     throw new SalientError(
       "input",
       `The error of ${set.name} is not finite: check its weights and the calibration text for NaN`,
       { tensor: set.linears[0] ?? set.name },
     );
   }
-  let best = 0;
-  losses.forEach((loss, i) => {
-    if (loss < (losses[best] ?? Infinity)) best = i;
-  });
-  const { scales, exponent, weightTerm } = candidates[best] as Candidate;
+  // The sort is stable and the identity first, so that it wins where all are equal.
+  const order = [...candidates.keys()].sort((a, b) => (ranks[a] ?? 0) - (ranks[b] ?? 0));
+  const finalists = [0, ...order.slice(0, options.finalists).filter((i) => i !== 0)];
+  const losses = judge === rank
+    ? Float64Array.from(finalists, (i) => ranks[i] ?? Infinity)
+    : await judge(finalists.map((i) => candidates[i] as Candidate));
+  const best = losses.reduce((least, loss, i) => loss < (losses[least] ?? 0) ? i : least, 0);
   const choice: ScaleChoice = {
-    scales,
-    exponent,
-    weightTerm,
+    ...candidates[finalists[best] ?? 0] as Candidate,
     identity: best === 0,
-    loss: losses[best] ?? identityLoss,
-    identityLoss,
+    loss: losses[best] ?? Infinity,
+    identityLoss: losses[0] ?? Infinity,
   };
   if (options.search === "grid") return choice;
-  return await refineChannels(block, set, linears, choice, byModule, ctx);
+  const refined = await refineChannels(set, linears, choice, ctx);
+  if (refined === undefined) return choice;
+  const [loss = Infinity] = await judge([refined]);
+  return loss < choice.loss ? { ...choice, ...refined, identity: false, loss } : choice;
+}
+
+/** What all candidates are ranked by, and what decides between the best. */
+function objectivesOf(
+  block: BlockView,
+  set: ScaleSet,
+  linears: readonly SearchedLinear[],
+  { objective, clip }: ResolvedAwqOptions,
+  ctx: PluginContext,
+): { rank: Objective; judge: Objective } {
+  if (objective === "module" && set.module !== undefined) {
+    const byModule: Objective = (candidates) => moduleLosses(block, set, linears, candidates, ctx);
+    return { rank: byModule, judge: byModule };
+  }
+  const byGram: Objective = (candidates) => gramLosses(linears, candidates, ctx);
+  if (clip === undefined || !linears.some(({ view }) => mayClip(view.role))) {
+    return { rank: byGram, judge: byGram };
+  }
+  return { rank: byGram, judge: (candidates) => clippedLosses(linears, candidates, clip, ctx) };
 }
 
 function searched(
