@@ -144,7 +144,8 @@ function statisticsBytes(
 
 /**
  * Of a linear: an F32 copy for the figures, a rounded weight and its rival, the words to be
- * written. Where sequences are kept, a module is run on all of them with F32 weights of a whole
+ * written; or, while factors are searched, an F32 copy, a rounded weight and a copy of what is known of its
+ * inputs. Where sequences are kept, a module is run on all of them with F32 weights of a whole
  * set.
  */
 function roundingBytes(
@@ -152,8 +153,15 @@ function roundingBytes(
   linears: readonly LinearInfo[],
   sites: ReadonlyMap<string, MergedObservation>,
 ): number {
-  const each = input.transforms ? 8 : 4;
-  const single = Math.max(0, ...linears.map(({ shape }) => shape[0] * shape[1] * each));
+  const single = Math.max(
+    0,
+    ...linears.map(({ shape: [outputs, inputs], site }) => {
+      const size = outputs * inputs;
+      if (!input.transforms) return size * 4;
+      const { gram = false, tokens = 0 } = sites.get(site) ?? {};
+      return Math.max(size * 8, size * 5 + inputs * 4 * (gram ? inputs : tokens));
+    }),
+  );
   const sequences = Math.max(0, ...[...sites.values()].map((asked) => asked.sequences));
   if (sequences === 0 || input.windows === undefined) return single;
   const { samples, seqLen } = input.windows;

@@ -6,7 +6,7 @@ import { testBackends } from "../../test_backends.ts";
 import { TINY_LLAMA, tinyShapes } from "../../tiny_model.ts";
 
 const MIB = 2 ** 20;
-const LIMIT = 72 * MIB;
+const LIMIT = 80 * MIB;
 const CHILD = new URL("memory_child.ts", import.meta.url).pathname;
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const NATIVE = ["ffi/native/prebuilt", "ffi/native/build"];
