@@ -119,6 +119,61 @@ void test_clip() {
   }
 }
 
+// Plain rounding of rows of w, and the squared error of the output of each row.
+std::vector<double> plain_errors(const std::vector<float>& w, const Grid& grid, const Moment& moment, size_t N, size_t K) {
+  std::vector<double> out(N);
+  std::vector<uint8_t> codes(grid.group);
+  std::vector<float> d(K);
+  for (size_t n = 0; n < N; ++n) {
+    for (size_t k = 0; k < K; k += grid.group) {
+      float scale;
+      uint8_t zero;
+      plain::quantize_group(&w[n * K + k], grid, INFINITY, codes.data(), &scale, &zero, grid.group);
+      for (size_t j = 0; j < grid.group; ++j) d[k + j] = w[n * K + k + j] - static_cast<float>(codes[j] - zero) * scale;
+    }
+    out[n] = plain::energy(d.data(), moment, 0, K, K);
+  }
+  return out;
+}
+
+void test_ranges() {
+  const size_t shapes[][3] = {{5, 64, 32}, {3, 66, 33}, {130, 300, 100}, {2, 520, 520}, {1, 8, 8}, {100, 1060, 530}};
+  for (const auto& [N, K, group] : shapes) {
+    const size_t T = 200, G = K / group;
+    const std::vector<float> x = correlated(T, K), gram = gram_of(x, T, K);
+    const Stored w = stored(N % 2 ? DType::BF16 : DType::F32, N * K);
+    for (const uint32_t bits : {3u, 4u}) {
+      const Grid grid{bits, static_cast<uint32_t>(group), bits == 4 && N == 5, DType::F16, false};
+      for (const bool tokens : {false, true}) {
+        const Moment moment{tokens, tokens ? x.data() : gram.data(), T, tokens ? 2.0 : 1.0};
+        std::vector<float> scales(N * G);
+        std::vector<uint8_t> zeros(N * G);
+        uint64_t clipped = 0;
+        const auto codes = both("search_ranges", [&] {
+          std::vector<uint8_t> out(N * K);
+          clipped = search_ranges(w.bytes.data(), w.type, moment, grid, 10, 0.5f, 2, out.data(), scales.data(), zeros.data(), N, K);
+          return out;
+        });
+        check(clipped <= N * G, "search_ranges: count");
+        const std::vector<double> before = plain_errors(w.values, grid, moment, N, K);
+        std::vector<float> d(K);
+        double first = 0, last = 0;
+        for (size_t n = 0; n < N; ++n) {
+          for (size_t k = 0; k < K; ++k) {
+            const size_t at = n * G + k / group;
+            d[k] = w.values[n * K + k] - static_cast<float>(codes[n * K + k] - zeros[at]) * scales[at];
+          }
+          const double after = plain::energy(d.data(), moment, 0, K, K);
+          check(after <= before[n] * (1 + 1e-4), "search_ranges: a row is worse");
+          first += before[n];
+          last += after;
+        }
+        check(last <= (N > 1 ? 0.95 : 1) * first, "search_ranges: no gain");  // one group may be best as it is
+      }
+    }
+  }
+}
+
 void test_refine() {
   const size_t K = 96, counts[] = {20, 9};
   const std::vector<float> x = correlated(200, K), gram = gram_of(x, 200, K);
@@ -175,4 +230,4 @@ void test_refine() {
 
 }  // namespace
 
-int main() { return run_levels({test_losses, test_clip, test_refine}); }
+int main() { return run_levels({test_losses, test_clip, test_ranges, test_refine}); }

@@ -57,6 +57,12 @@ export function refusalCases(register: RegisterCase): void {
       "group size that does not divide": (ops) => ops.quantize(b, GRID),
       "bits out of range": (ops) => ops.quantize(a, { ...GRID, bits: 9 }),
       "bounds of another shape": (ops) => ops.quantize(a, GRID, { bounds: c }),
+      "searchRanges without a sweep": (ops) =>
+        ops.searchRanges(a, { kind: "tokens", sample: a, weight: 1 }, GRID, {
+          steps: 10,
+          maxShrink: 0.5,
+          sweeps: 0,
+        }),
       "too few scales": (ops) => ops.fakeQuantize(a, GRID, new Float32Array(4)),
       "Gram of another size": (ops) => ops.outputEnergy(b, { kind: "gram", gram: square }),
       "packInt4 of four channels": (ops) => ops.packInt4(a, { along: "out", order: [0, 1, 2, 3] }),

@@ -77,6 +77,50 @@ export function searchCases(register: RegisterCase): void {
     assert.equal(none.tested.clipped, 0);
   });
 
+  register("searchRanges", async (pair) => {
+    for (const [N, K, groupSize, rows] of SIZES) {
+      for (const dtype of ["F32", "BF16"] as const) {
+        const w = pair.put(pair.normal(N * K).map((value) => value ** 3), dtype, [N, K]);
+        for (const moment of await moments(pair, rows, K)) {
+          for (const symmetric of [false, true]) {
+            const grid = gridOf(groupSize, { bits: 3, symmetric });
+            const options = { steps: 10, maxShrink: 0.5, sweeps: 2 };
+            const label = `${dtype} [${N}, ${K}] ${moment.tested.kind}`;
+            const losses = await pair.run(async (backend, use) => {
+              const found = await backend.searchRanges(use(w), use(moment), grid, options);
+              using searched = found.weight;
+              using plain = await backend.quantize(use(w), grid);
+              const groups = searched.scales.size;
+              assert.ok(found.clipped <= groups, `${found.clipped} clipped`);
+              return {
+                searched: await backend.quantizationLoss(use(w), use(moment), searched),
+                plain: await backend.quantizationLoss(use(w), use(moment), plain),
+              };
+            });
+            const most = K < 30 ? 1 : 0.9; // four weights may all be best where they are
+            assert.ok(losses.tested.searched <= most * losses.tested.plain, `${label}: no gain`);
+            // Near ties may be broken another way, after which the paths part.
+            assertNear(
+              { tested: losses.tested.searched, oracle: losses.oracle.searched },
+              0.02,
+              label,
+            );
+          }
+        }
+      }
+    }
+    const zero = pair.put(new Float32Array(8), "F32", [1, 8]);
+    const [moment] = await moments(pair, 4, 8);
+    const codes = await pair.run(async (backend, use) => {
+      const options = { steps: 10, maxShrink: 0.5, sweeps: 1 };
+      const found = await backend.searchRanges(use(zero), use(moment!), gridOf(8), options);
+      using weight = found.weight;
+      assert.equal(found.clipped, 0);
+      return backend.downloadBytes(weight.codes);
+    });
+    assert.deepEqual(codes.tested, codes.oracle);
+  });
+
   register("refineScales", async (pair) => {
     for (const [N, K, groupSize, rows] of SIZES) {
       const weights = [
