@@ -1,74 +1,52 @@
 /**
- * Products with fp32, bf16 and INT4 weights: one token (a matrix and a vector, bound by memory) and many
- * (bound by arithmetic). Shapes of Llama-3.2-1B and Llama-2-7B, seeded random weights, enough copies that
- * a weight has left the cache when its turn comes again.
+ * Our works by themselves: products with fp32, bf16 and 4-bit weights, of one token (bound by memory, enough copies
+ * that a weight has left the cache when its turn comes again) and of many (bound by arithmetic), and Gram matrices.
+ * The report derives GB/s and GFLOP/s from a benchmark's name.
  *
  * @module
  */
 
-import { openBackend, type Tensor, type Weight } from "../mod.ts";
+import { openBackend } from "../mod.ts";
+import type { Prepared } from "./contestant.ts";
+import { prepareOurs } from "./ours.ts";
 import { seededNormal } from "./seeded.ts";
-import { linearGroup, type LinearWork, type Stored } from "./work.ts";
-
-const ONE: readonly LinearWork[] = [
-  { T: 1, N: 2048, K: 2048 },
-  { T: 1, N: 4096, K: 4096 },
-  { T: 1, N: 11008, K: 4096 },
-  { T: 1, N: 4096, K: 11008 },
-];
-const MANY: readonly LinearWork[] = [
-  { T: 256, N: 2048, K: 2048 },
-  { T: 256, N: 4096, K: 4096 },
-];
-/** More than the last cache of the machines this was written on (32 MiB). */
-const OUT_OF_CACHE = 96 * 2 ** 20;
+import { COMPARED } from "./shapes.ts";
+import { nameOf, type Work } from "./work.ts";
 
 const backend = await openBackend("auto");
+/** The last work that was made ready: only one is kept. */
+let last: { readonly name: string; readonly prepared: Prepared } | undefined;
 
-/** A weight in one of the stored forms. */
-async function makeWeight(stored: Stored, work: LinearWork): Promise<Weight> {
-  const { N, K } = work;
-  const data = seededNormal(N * K, 7, 0.02);
-  const full = backend.upload(data, "F32", [N, K]);
-  if (stored === "fp32") return full;
-  using owned = full;
-  if (stored === "bf16") return await backend.cast(owned, "BF16");
-  using quantized = await backend.quantize(owned, {
-    bits: 4,
-    groupSize: 128,
-    symmetric: false,
-    scaleDtype: "F16",
-    range: "minmax",
-  });
-  return await backend.pack(quantized);
+async function ready(work: Work): Promise<Prepared> {
+  const name = nameOf(work);
+  if (last?.name === name) return last.prepared;
+  await last?.prepared.drop();
+  const x = seededNormal(work.T * work.K, 3);
+  const w = seededNormal(work.kind === "gram" ? 0 : work.N * work.K, 7, 0.02);
+  last = { name, prepared: await prepareOurs(backend, work, x, w) };
+  return last.prepared;
 }
 
-/** One benchmark; its weights are made when it first runs. */
-function bench(work: LinearWork, stored: Stored, precision: "fp32" | "bf16"): void {
-  let weights: Weight[] | undefined;
-  let x: Tensor | undefined;
-  let turn = 0;
+/** Groups are by shape, so that the ways to store a weight stand together; bf16 is the baseline. */
+function benchmark(work: Work): void {
+  const group = work.kind === "gram"
+    ? "gram"
+    : `${work.T} token(s), ${work.K} inputs, ${work.N} outputs`;
   Deno.bench({
-    group: linearGroup(work),
-    name: precision === "bf16" ? `${stored} as bf16 products` : stored,
-    baseline: stored === "fp32",
+    group,
+    name: nameOf(work),
+    baseline: work.kind === "product" && work.stored === "bf16",
     async fn(b) {
-      if (weights === undefined || x === undefined) {
-        const first = await makeWeight(stored, work);
-        const copies = work.T > 1 ? 1 : Math.ceil(OUT_OF_CACHE / first.byteLength);
-        weights = [first];
-        while (weights.length < copies) weights.push(await makeWeight(stored, work));
-        x = backend.upload(seededNormal(work.T * work.K, 3), "F32", [work.T, work.K]);
-      }
-      const weight = weights[turn++ % weights.length] as Weight;
+      const prepared = await ready(work);
       b.start();
-      using _y = await backend.linear(x, weight, { precision });
+      await prepared.run();
       b.end();
     },
   });
 }
 
-for (const work of [...ONE, ...MANY]) {
-  for (const stored of ["fp32", "bf16", "int4 g128"] as const) bench(work, stored, "fp32");
-  if (work.T > 1) bench(work, "bf16", "bf16");
+/** A work with a 4-bit weight is preceded by the same with a bf16 weight. */
+for (const work of Object.values(COMPARED).flat()) {
+  if (work.kind === "int4") benchmark({ ...work, kind: "product", stored: "bf16" });
+  benchmark(work);
 }

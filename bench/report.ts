@@ -1,13 +1,15 @@
 /**
- * Runs the benchmarks (`deno bench --json`) and prints a table for each group, with what Deno's own report
- * lacks: GB/s, GFLOP/s, and the ratio to the group's baseline.
+ * Runs our own benchmarks (`deno bench --json`) and prints a table of each file, with what Deno's own report lacks:
+ * GB/s, GFLOP/s, the part of the machine's ceiling, and the ratio to the group's baseline.
  *
- *     deno task bench [--filter TEXT]
+ *     deno task bench [--filter TEXT] [bench/linear.bench.ts ...]
  *
  * @module
  */
 
-import { workOf } from "./work.ts";
+import { ceilingsIn, ratesOf } from "./ceiling.ts";
+import { type Measure, showValue } from "./measure.ts";
+import { copiesOf, workOf } from "./work.ts";
 
 interface BenchResult {
   readonly group: string | null;
@@ -21,48 +23,63 @@ interface BenchResult {
 const FFI = "--allow-ffi=ffi/native/prebuilt,ffi/native/build";
 
 /** The parsed output of `deno bench --json` over this folder. */
-async function runBenchmarks(
-  args: readonly string[],
-): Promise<{ cpu: string; benches: readonly BenchResult[] }> {
+async function runBenchmarks(args: readonly string[]): Promise<readonly BenchResult[]> {
+  const files = args.some((arg) => arg.endsWith(".ts")) ? [] : ["bench/"];
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["bench", "--json", "--allow-read", "--allow-write", FFI, ...args, "bench/"],
-    stdout: "piped",
+    args: ["bench", "--json", "--allow-read", "--allow-write", FFI, ...args, ...files],
     stderr: "inherit",
   }).output();
   const text = new TextDecoder().decode(stdout);
   const start = text.indexOf("{");
   if (!success || start < 0) throw new Error("deno bench failed: see its output above");
-  return JSON.parse(text.slice(start));
+  return JSON.parse(text.slice(start)).benches;
 }
 
-/** Nanoseconds as people read them. */
-function time(nanoseconds: number): string {
-  if (nanoseconds < 1e6) return `${(nanoseconds / 1e3).toFixed(1)} us`;
-  return nanoseconds < 1e9
-    ? `${(nanoseconds / 1e6).toFixed(2)} ms`
-    : `${(nanoseconds / 1e9).toFixed(2)} s`;
+/** The ceilings that `measure_ceilings.ts` finds; none where it cannot be built. */
+async function measureCeilings(): Promise<ReadonlyMap<string, number>> {
+  const script = new URL("ceilings/measure_ceilings.ts", import.meta.url).pathname;
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-read", "--allow-write", "--allow-run", script],
+    stderr: "null",
+  }).output();
+  if (!success) return new Map();
+  const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line[0] === "@");
+  const items = lines.map((line): Partial<Measure> => JSON.parse(line.slice(1)));
+  return ceilingsIn(items.filter((item): item is Measure => item.value !== undefined));
 }
 
-const { cpu, benches } = await runBenchmarks(Deno.args);
-console.log(`${cpu}, ${navigator.hardwareConcurrency} cores, deno ${Deno.version.deno}\n`);
+function row(bench: BenchResult, baseline: number | undefined, ceilings: Map<string, number>) {
+  const ok = bench.results[0]?.ok;
+  if (ok === undefined) return `| ${bench.name} | failed | | | | | |`;
+  const work = workOf(bench.name);
+  const nanoseconds = ok.avg / (work === undefined ? 1 : copiesOf(work));
+  const rates = work === undefined ? undefined : ratesOf(work, nanoseconds, ceilings);
+  const best = ok.min * nanoseconds / ok.avg;
+  const cells = [
+    bench.name,
+    showValue(nanoseconds, "ns"),
+    showValue(best, "ns"),
+    rates?.gigabytes.toFixed(1) ?? "",
+    rates?.gigaflops.toFixed(1) ?? "",
+    rates?.part === undefined ? "" : `${(rates.part * 100).toFixed(0)} %`,
+    baseline === undefined ? "" : (baseline / nanoseconds).toFixed(2),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+const ceilings = new Map(await measureCeilings());
+const benches = await runBenchmarks(Deno.args);
+console.log(`${navigator.hardwareConcurrency} cores, deno ${Deno.version.deno}`);
+console.log(`Ceilings, all threads: ${JSON.stringify(Object.fromEntries(ceilings))}\n`);
 for (const [group, members] of Map.groupBy(benches, (bench) => bench.group ?? "")) {
-  const baseline = members.find((bench) => bench.baseline)?.results[0]?.ok?.avg;
+  const first = members.find((bench) => bench.baseline);
+  const work = first === undefined ? undefined : workOf(first.name);
+  const average = first?.results[0]?.ok?.avg;
+  const copies = work === undefined ? 1 : copiesOf(work);
+  const baseline = average === undefined ? undefined : average / copies;
   console.log(`### ${group}\n`);
-  console.log("| benchmark | average | best | GB/s | GFLOP/s | times the baseline's speed |");
-  console.log("|---|---:|---:|---:|---:|---:|");
-  for (const { name, results } of members) {
-    const ok = results[0]?.ok;
-    if (ok === undefined) {
-      console.log(`| ${name} | failed | | | | |`);
-      continue;
-    }
-    const work = workOf(group, name);
-    console.log(
-      `| ${name} | ${time(ok.avg)} | ${time(ok.min)} ` +
-        `| ${work === undefined ? "" : (work.bytes / ok.avg).toFixed(1)} ` +
-        `| ${work === undefined ? "" : (work.flops / ok.avg).toFixed(1)} ` +
-        `| ${baseline === undefined ? "" : (baseline / ok.avg).toFixed(2)} |`,
-    );
-  }
+  console.log("| benchmark | average | best | GB/s | GFLOP/s | of the ceiling | of the baseline |");
+  console.log("|---|---:|---:|---:|---:|---:|---:|");
+  for (const bench of members) console.log(row(bench, baseline, ceilings));
   console.log();
 }
