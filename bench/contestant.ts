@@ -11,7 +11,7 @@
  * @module
  */
 
-import { TextLineStream } from "./lines.ts";
+import { serveLines } from "./serve_lines.ts";
 import type { Work } from "./work.ts";
 
 /** A work that is ready to be done. */
@@ -83,18 +83,7 @@ export async function serve(open: () => Promise<Contestant>): Promise<void> {
     await writeFloats(request.rows, rows);
     return {};
   }
-  const lines = Deno.stdin.readable
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new TextLineStream());
-  for await (const line of lines) {
-    let reply: object;
-    try {
-      reply = await answer(JSON.parse(line));
-    } catch (error) {
-      reply = { error: error instanceof Error ? error.message : String(error) };
-    }
-    await Deno.stdout.write(new TextEncoder().encode(`@${JSON.stringify(reply)}\n`));
-  }
+  await serveLines(answer);
   await prepared?.drop();
 }
 

@@ -1,0 +1,187 @@
+/**
+ * Tokens a second of reading a prompt and of continuing it: our bf16 and 4-bit model and llama.cpp's Q4_0, on the same
+ * seeded weights of the shape of Llama-3.2-1B, in turns. The embedded model of the repository comes last, ours alone.
+ *
+ *     deno task bench:tokens [--tiny] [--alone]
+ *
+ * Under `--tiny` llama.cpp gets plain fp32 weights, and its tokens must be ours.
+ *
+ * @module
+ */
+
+import {
+  generate,
+  type GenerateResult,
+  loadTokenizer,
+  type Model,
+  openBackend,
+  openModel,
+  quantizeInMemory,
+  rtn,
+} from "../mod.ts";
+import { Child } from "./child.ts";
+import { denoRun } from "./contestants.ts";
+import { emit, median } from "./measure.ts";
+import { readOptions } from "./options.ts";
+import { seededIds } from "./seeded.ts";
+import { SHAPES } from "./shaped_model.ts";
+import { idsAsTokenizer, writeShapedModel } from "./write_shaped_model.ts";
+
+const LIMIT_SECONDS = 120;
+
+interface Speeds {
+  readonly prefill: number[];
+  readonly decode: number[];
+}
+
+interface LlamaReply {
+  readonly prefill: number;
+  readonly decode: number;
+  readonly ids: number[];
+}
+
+const options = readOptions(Deno.args);
+const shape = SHAPES[options.tiny ? "tiny" : "1b"];
+const promptTokens = options.tiny ? 24 : 512;
+const newTokens = options.tiny ? 8 : 33;
+const prompt = seededIds(promptTokens, 9, shape.vocabulary - 300).map((id) => id + 300);
+const group = options.tiny ? "tiny model" : "Llama-3.2-1B's shape, seeded weights";
+const backend = await openBackend("cpu", { threads: options.threads });
+const folder = await Deno.makeTempDir({ prefix: "salient-bench-" });
+
+/** Our tokens after the prompt; ids are caught on their way to text. */
+async function ours(model: Model): Promise<{ result: GenerateResult; ids: number[] }> {
+  let ids: number[] = [];
+  const tokenizer = {
+    ...idsAsTokenizer(prompt, shape.vocabulary),
+    decode(seen: ArrayLike<number>) {
+      ids = Array.from(seen);
+      return "";
+    },
+  };
+  const result = await generate(model, tokenizer, "", { maxTokens: newTokens });
+  return { result, ids };
+}
+
+function report(who: string, { prefill, decode }: Speeds, note: string): void {
+  if (prefill.length === 0) return;
+  emit({
+    group: `${group}, prompt of ${promptTokens}`,
+    who,
+    unit: "tokens/s",
+    value: median(prefill),
+    best: Math.max(...prefill),
+    runs: prefill.length,
+  });
+  emit({
+    group: `${group}, one by one`,
+    who,
+    unit: "tokens/s",
+    value: median(decode),
+    best: Math.max(...decode),
+    runs: decode.length,
+    note,
+  });
+}
+
+/** Starts llama.cpp on a file of its own; undefined, with a remark, where it does not start. */
+async function startLlama(
+  form: string,
+  running: AsyncDisposableStack,
+): Promise<Child | undefined> {
+  const name = `llama.cpp ${form}`;
+  try {
+    const child = running.use(
+      new Child({
+        name,
+        program: Deno.execPath(),
+        args: denoRun("peers/llama.ts", `${options.threads}`),
+      }),
+    );
+    const { about } = await child.ask<{ about: string }>({ do: "about" }, LIMIT_SECONDS);
+    const file = `${folder}/${form.replaceAll(/\W+/g, "-")}.gguf`;
+    await child.ask({ do: "open", file, shape, form }, LIMIT_SECONDS);
+    emit({ who: name, about: `${about}, ${form}` });
+    return child;
+  } catch (error) {
+    emit({ who: name, failed: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+async function compareOnSeeded(): Promise<void> {
+  await writeShapedModel(`${folder}/model`, shape);
+  using plain = await openModel(`${folder}/model`, backend);
+  const made = await quantizeInMemory({
+    model: plain,
+    backend,
+    plugins: [rtn({ bits: 4, groupSize: 128 })],
+  });
+  using quantized = made.model;
+  await using running = new AsyncDisposableStack();
+  const forms = options.alone ? [] : options.tiny ? ["f32"] : ["q4_0, head f16", "q4_0"];
+  const llamas: { child: Child; speeds: Speeds }[] = [];
+  for (const form of forms) {
+    const child = await startLlama(form, running);
+    if (child !== undefined) llamas.push({ child, speeds: { prefill: [], decode: [] } });
+  }
+  const mine: [string, Model, Speeds][] = [
+    ["salient", quantized, { prefill: [], decode: [] }],
+    ["salient bf16", plain, { prefill: [], decode: [] }],
+  ];
+  for (let turn = 0; turn < Math.min(options.turns, 2); turn++) {
+    let expected: number[] = [];
+    for (const [, model, speeds] of mine) {
+      const { result, ids } = await ours(model);
+      expected = ids;
+      speeds.prefill.push(result.prefillTokensPerSecond);
+      speeds.decode.push(result.tokensPerSecond);
+    }
+    for (const { child, speeds } of llamas) {
+      try {
+        const request = { do: "generate", ids: [...prompt], tokens: newTokens };
+        const reply = await child.ask<LlamaReply>(request, LIMIT_SECONDS);
+        speeds.prefill.push(promptTokens / reply.prefill);
+        speeds.decode.push((reply.ids.length - 1) / reply.decode);
+        const end = reply.ids.slice(-newTokens);
+        if (options.tiny && end.join() !== expected.slice(-newTokens).join()) {
+          throw new Error(`Its tokens are ${end} and ours are ${expected.slice(-newTokens)}`);
+        }
+      } catch (error) {
+        emit({ who: child.name, failed: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  }
+  report("salient", mine[0]![2], "INT4 g128, head bf16");
+  report("salient bf16", mine[1]![2], "all weights bf16");
+  for (const { child, speeds } of llamas) report(child.name, speeds, "same weights");
+}
+
+/** The embedded model, which fits in the cache. */
+async function measureEmbedded(): Promise<void> {
+  const directory = new URL("../models/salient-tiny", import.meta.url).pathname;
+  const tokenizer = await loadTokenizer(directory);
+  using model = await openModel(directory, backend);
+  const text = "The people of the United States ".repeat(40);
+  const decode: number[] = [];
+  for (let turn = 0; turn < options.turns; turn++) {
+    const result = await generate(model, tokenizer, text, { maxTokens: 64 });
+    decode.push(result.tokensPerSecond);
+  }
+  emit({
+    group: "embedded model, one by one",
+    who: "salient bf16",
+    unit: "tokens/s",
+    value: median(decode),
+    runs: decode.length,
+  });
+}
+
+try {
+  emit({ who: "salient", about: `salient, ${backend.detail}` });
+  await compareOnSeeded();
+  await measureEmbedded();
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+backend[Symbol.dispose]();
