@@ -29,6 +29,7 @@ export type {
   Ops,
   PackedWeight,
   QuantizedWeight,
+  RangedWeight,
   RopeShape,
   TensorSummary,
   Weight,

@@ -11,16 +11,25 @@ import {
   definePlugin,
   type GridOptions,
   type Plugin,
+  SalientError,
 } from "../../core/plugin.ts";
 
 /** What {@linkcode rtn} takes: the grid. */
 export type RtnOptions = GridOptions;
 
+const NAMES: readonly string[] = [
+  "bits",
+  "groupSize",
+  "symmetric",
+  "scaleDtype",
+  "range",
+] satisfies (keyof RtnOptions)[];
+
 /**
  * The round-to-nearest plugin. With the default range `"minmax"` it equals the published AWQ tools'
  * quantizer without search (llm-awq and AutoAWQ, `zero_point` true).
  *
- * @throws {SalientError} `usage` where an option is out of range.
+ * @throws {SalientError} `usage` where an option is unknown or out of range.
  *
  * @example Three bits in groups of 64
  * ```ts
@@ -33,6 +42,14 @@ export type RtnOptions = GridOptions;
  * ```
  */
 export function rtn(options: RtnOptions = {}): Plugin {
+  const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) {
+    throw new SalientError(
+      "usage",
+      `Option ${unknown} of rtn is unknown: use ${NAMES.join(", ")}`,
+      { plugin: "rtn" },
+    );
+  }
   checkGridOptions(options);
   const grid = { ...options };
   return definePlugin({

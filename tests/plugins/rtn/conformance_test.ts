@@ -10,6 +10,7 @@ for (const backend of testBackends()) {
       () => rtn({ bits: 2.5 }),
       () => rtn({ groupSize: 0 }),
       () => rtn({ groupSize: 48 }),
+      () => rtn({ bits: 4, ...{ groupsize: 32 } }),
     ],
   });
   for (const { name, run } of cases) Deno.test(`rtn on ${backend.name} ${name}`, run);
