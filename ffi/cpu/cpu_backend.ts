@@ -9,9 +9,21 @@ import { createNativeBackend } from "../abi/native_backend.ts";
 import { type LibraryOptions, NativeLibrary } from "../library.ts";
 
 /** Instruction sets in the order of their numbers in `salient.h`. */
-const ISAS = ["scalar", "avx2", "avx512", "avx512bf16"] as const;
+const ISAS = [
+  "scalar",
+  "avx2",
+  "avx512",
+  "avx512bf16",
+  "neon",
+  "neondot",
+  "neonbf16",
+] as const;
 
-/** An instruction set that the kernels are written for. */
+/**
+ * An instruction set that the kernels are written for. `scalar` runs everywhere; on x86_64 `avx2` (with FMA
+ * and F16C), `avx512` (F, BW, VL, DQ) and `avx512bf16` (with VNNI); on aarch64 `neon` (every processor),
+ * `neondot` (FEAT_DotProd) and `neonbf16` (with FEAT_BF16).
+ */
 export type CpuIsa = (typeof ISAS)[number];
 
 /** How the CPU backend runs. Threads and instruction set hold for the whole process. */

@@ -3,10 +3,13 @@
  *
  *     deno task build:native              into ffi/native/build/<os>-<arch>/, which is opened first
  *     deno task build:native --prebuilt   also into ffi/native/prebuilt/<os>-<arch>/, with a manifest
- *     deno task check:native              whether the manifest's hash is that of the sources
+ *     deno task check:native              whether each prebuilt library is that of its manifest, and made
+ *                                         from the sources; needs no compiler
  *     deno task test:native               builds and runs ffi/native/tests with sanitizers
+ *     deno task test:native:aarch64       the same for aarch64 in qemu, without sanitizers
  *
- * Only Linux on x86_64 has been tried.
+ * `--target linux-aarch64` builds for another system than this one (see `target.ts`), `--target all` for each
+ * one whose library is committed. Linux on x86_64 and, cross-compiled, on aarch64 have been tried.
  *
  * @module
  */
@@ -21,7 +24,14 @@ import {
   sourceFiles,
   sourceHash,
 } from "./build_plan.ts";
-import { libraryFileName, platformName } from "./platform.ts";
+import { libraryFileName } from "./platform.ts";
+import {
+  hostTarget,
+  missingPrograms,
+  PREBUILT_TARGETS,
+  type Target,
+  targetNamed,
+} from "./target.ts";
 
 /** Compilers at work at the same time. */
 const JOBS = 2;
@@ -32,13 +42,23 @@ const SANITIZERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 interface Options {
-  compiler: string;
-  sanitizer: string | undefined;
+  readonly target: Target;
+  readonly compiler: string;
+  readonly sanitizer: string | undefined;
+}
+
+function usage(text: string): never {
+  console.error(text);
+  Deno.exit(2);
 }
 
 /** Runs a program in `ffi/native/`; ends the build where it fails. */
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT });
+async function run(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT, env });
   const { success } = await command.spawn().status;
   if (!success) {
     console.error(`Failed: ${program} ${args.join(" ")}`);
@@ -55,6 +75,14 @@ function modified(path: string): number {
   }
 }
 
+function headersOf(target: Target): string[] {
+  return sourceFiles(target.arch).filter((path) => path.endsWith(".h"));
+}
+
+function sourcesOf(target: Target): string[] {
+  return sourceFiles(target.arch).filter((path) => path.endsWith(".cpp"));
+}
+
 /** Compiles what is newer than its object; returns the objects. */
 async function compile(
   sources: readonly string[],
@@ -65,7 +93,7 @@ async function compile(
     ? []
     : ["-O1", "-g", "-fno-omit-frame-pointer", ...SANITIZERS[options.sanitizer] ?? []];
   Deno.mkdirSync(new URL(`${folder}/objects/`, NATIVE_ROOT), { recursive: true });
-  const shared = [...sourceFiles().filter((path) => path.endsWith(".h")), "build_plan.ts"];
+  const shared = [...headersOf(options.target), "build_plan.ts"];
   const newest = Math.max(...shared.map(modified));
   const waiting = sources.map((source) => ({
     source,
@@ -101,10 +129,9 @@ function place(from: string, to: string): void {
 }
 
 async function buildLibrary(options: Options): Promise<string> {
-  const name = libraryFileName("cpu");
-  const folder = `build/${platformName()}`;
-  const sources = sourceFiles().filter((path) => path.endsWith(".cpp"));
-  const objects = await compile(sources, folder, options);
+  const name = libraryFileName("cpu", options.target.os);
+  const folder = `build/${options.target.name}`;
+  const objects = await compile(sourcesOf(options.target), folder, options);
   await run(options.compiler, [...objects, ...LINK_FLAGS, "-o", `${folder}/objects/${name}`]);
   place(`${folder}/objects/${name}`, `${folder}/${name}`);
   return `${folder}/${name}`;
@@ -119,8 +146,8 @@ async function writePrebuilt(library: string, hash: string, options: Options): P
     compiler: `${options.compiler} ${new TextDecoder().decode(version.stdout).trim()}`,
     flags: [...compileFlags(""), ...LINK_FLAGS],
   };
-  const folder = `prebuilt/${platformName()}`;
-  place(library, `${folder}/${libraryFileName("cpu")}`);
+  const folder = `prebuilt/${options.target.name}`;
+  place(library, `${folder}/${libraryFileName("cpu", options.target.os)}`);
   Deno.writeTextFileSync(
     new URL(`${folder}/manifest.json`, NATIVE_ROOT),
     JSON.stringify(manifest, null, 2) + "\n",
@@ -128,23 +155,38 @@ async function writePrebuilt(library: string, hash: string, options: Options): P
   console.log(`Wrote ffi/native/${folder}/ (${manifest.sha256.slice(0, 12)})`);
 }
 
+/** Holds each committed library against its manifest, and the manifest against the sources. */
 async function check(): Promise<void> {
-  const path = `prebuilt/${platformName()}/manifest.json`;
-  const manifest = JSON.parse(Deno.readTextFileSync(new URL(path, NATIVE_ROOT))) as Manifest;
-  if (manifest.sourceHash !== await sourceHash()) {
-    console.error(
-      `The sources are not those of ffi/native/${path}: run deno task build:native --prebuilt`,
-    );
-    Deno.exit(1);
+  let wrong = 0;
+  for (const name of PREBUILT_TARGETS) {
+    const [os = "", arch = ""] = name.split("-");
+    const folder = `prebuilt/${name}`;
+    const text = Deno.readTextFileSync(new URL(`${folder}/manifest.json`, NATIVE_ROOT));
+    const manifest = JSON.parse(text) as Manifest;
+    const library = new URL(`${folder}/${libraryFileName("cpu", os)}`, NATIVE_ROOT);
+    const good = manifest.sourceHash === await sourceHash(arch) &&
+      manifest.sha256 === await sha256(Deno.readFileSync(library));
+    if (good) console.log(`ffi/native/${folder}: made from these sources`);
+    else {
+      console.error(
+        `ffi/native/${folder}: not made from these sources, run deno task build:native --prebuilt --target ${name}`,
+      );
+      wrong++;
+    }
   }
-  console.log("The prebuilt library was made from these sources");
+  if (wrong > 0) Deno.exit(1);
 }
 
 /** Builds and runs each `tests/*_test.cpp` against the library's sources. */
 async function test(options: Options): Promise<void> {
-  const folder = `build/${platformName()}-${options.sanitizer ?? "plain"}`;
-  const sources = sourceFiles().filter((path) => path.endsWith(".cpp"));
-  const objects = await compile(sources, folder, options);
+  const { target } = options;
+  const missing = await missingPrograms(target);
+  if (target.runner.length > 0 && missing.length > 0) {
+    console.log(`Skipped the native tests of ${target.name}: not installed: ${missing.join(", ")}`);
+    return;
+  }
+  const folder = `build/${target.name}-${options.sanitizer ?? "plain"}`;
+  const objects = await compile(sourcesOf(target), folder, options);
   const names = [...Deno.readDirSync(new URL("tests/", NATIVE_ROOT))]
     .map((entry) => entry.name)
     .filter((name) => name.endsWith("_test.cpp"));
@@ -160,34 +202,69 @@ async function test(options: Options): Promise<void> {
       "-o",
       program,
     ]);
-    console.log(`Running ${name}${options.sanitizer ? ` (${options.sanitizer} sanitizer)` : ""}`);
-    await run(new URL(program, NATIVE_ROOT).pathname, []);
+    for (const processor of target.processors) {
+      const how = options.sanitizer ? [`${options.sanitizer} sanitizer`] : processor;
+      console.log(`Running ${name}${how.length > 0 ? ` (${how.join(" ")})` : ""}`);
+      const [first = "", ...rest] = [...target.runner, ...processor, `./${program}`];
+      // Every instruction is emulated: cases that take long for nothing but their size are left out.
+      await run(first, rest, target.runner.length > 0 ? { SALIENT_TEST_SMALL: "1" } : {});
+    }
   }
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const known = ["--prebuilt", "--check", "--test", "--sanitize", "--sanitize=thread"];
-  const options: Options = { compiler: "g++", sanitizer: undefined };
-  for (const arg of args) {
-    if (arg.startsWith("--compiler=")) options.compiler = arg.slice("--compiler=".length);
-    else if (!known.includes(arg)) {
-      console.error(`Unknown option ${arg}: use ${known.join(", ")} or --compiler=NAME`);
-      Deno.exit(2);
+/** What is asked for: options without a value, and the others' values. */
+function parse(args: readonly string[]): { flags: Set<string>; values: Map<string, string> } {
+  const flags = new Set<string>();
+  const values = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const [name = "", ...rest] = (args[i] ?? "").split("=");
+    const value = rest.length > 0 ? rest.join("=") : undefined;
+    if (["--compiler", "--target"].includes(name)) values.set(name, value ?? args[++i] ?? "");
+    else if (name === "--sanitize") values.set(name, value ?? "address");
+    else if (["--prebuilt", "--check", "--test"].includes(name) && value === undefined) {
+      flags.add(name);
+    } else {
+      usage(
+        `Unknown option ${
+          args[i]
+        }: use --prebuilt, --check, --test, --sanitize, --sanitize=thread, ` +
+          "--target NAME or --compiler NAME",
+      );
     }
   }
-  if (args.includes("--sanitize")) options.sanitizer = "address";
-  if (args.includes("--sanitize=thread")) options.sanitizer = "thread";
-  if (args.includes("--check")) return await check();
-  if (args.includes("--test")) return await test(options);
-  if (options.sanitizer !== undefined) {
-    console.error("A sanitizer is for the native tests: add --test");
-    Deno.exit(2);
+  return { flags, values };
+}
+
+function targetsOf(name: string | undefined): Target[] {
+  if (name === undefined) return [hostTarget()];
+  return (name === "all" ? PREBUILT_TARGETS : [name]).map((each) => {
+    const known = `use all or one of ${PREBUILT_TARGETS.join(", ")}`;
+    return targetNamed(each) ?? usage(`Unknown target ${each} on this system: ${known}`);
+  });
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { flags, values } = parse(args);
+  if (flags.has("--check")) return await check();
+  const sanitizer = values.get("--sanitize");
+  if (sanitizer !== undefined && SANITIZERS[sanitizer] === undefined) {
+    usage(`Unknown sanitizer ${sanitizer}: use ${Object.keys(SANITIZERS).join(" or ")}`);
   }
-  // Hashed before the compilers read them: a source that changes meanwhile shows up in the check.
-  const hash = await sourceHash();
-  const library = await buildLibrary(options);
-  console.log(`Built ffi/native/${library}`);
-  if (args.includes("--prebuilt")) await writePrebuilt(library, hash, options);
+  if (sanitizer !== undefined && !flags.has("--test")) {
+    usage("A sanitizer is for the native tests: add --test");
+  }
+  for (const target of targetsOf(values.get("--target"))) {
+    const options = { target, compiler: values.get("--compiler") ?? target.compiler, sanitizer };
+    if (flags.has("--test")) {
+      await test(options);
+      continue;
+    }
+    // Hashed before the compilers read them: a source that changes meanwhile shows up in the check.
+    const hash = await sourceHash(target.arch);
+    const library = await buildLibrary(options);
+    console.log(`Built ffi/native/${library}`);
+    if (flags.has("--prebuilt")) await writePrebuilt(library, hash, options);
+  }
 }
 
 if (import.meta.main) await main(Deno.args);

@@ -1,6 +1,10 @@
 /**
  * What the native build is made of: sources, flags, and the hash that a prebuilt library is held against.
  *
+ * A source or header whose name ends in an instruction set (`level_avx2.cpp`, `simd_neon.h`) belongs to that
+ * architecture alone; every other file belongs to all. Only the files of its architecture count for a
+ * library's hash, so a change of an AVX kernel leaves the library for aarch64 as it is.
+ *
  * @module
  */
 
@@ -51,19 +55,32 @@ export const LINK_FLAGS: readonly string[] = [
 const AVX2 = ["-mavx2", "-mfma", "-mf16c"];
 const AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", ...AVX2];
 
+const DOT = "-march=armv8.2-a+dotprod";
+
+/** The architecture of an instruction set, by how its name begins. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { avx: "x86_64", neon: "aarch64" };
+
+/** The only architecture that a source or header is for; undefined where it is for all of them. */
+export function architectureOf(path: string): string | undefined {
+  return ARCHITECTURES[/_(avx|neon)[a-z0-9]*\.(?:cpp|h)$/.exec(path)?.[1] ?? ""];
+}
+
 /** Flags of the compiler for a source, by the instruction set in its name. */
 export function compileFlags(source: string): string[] {
   if (source.endsWith("_avx2.cpp")) return [...COMPILE_FLAGS, ...AVX2];
   if (source.endsWith("_avx512.cpp")) return [...COMPILE_FLAGS, ...AVX512];
   if (source.endsWith("_avx512bf16.cpp")) return [...COMPILE_FLAGS, ...AVX512, "-mavx512bf16"];
+  if (source.endsWith("_neondot.cpp")) return [...COMPILE_FLAGS, DOT];
+  if (source.endsWith("_neonbf16.cpp")) return [...COMPILE_FLAGS, `${DOT}+bf16`];
   return [...COMPILE_FLAGS];
 }
 
-/** Paths of the sources and headers below `ffi/native/`, sorted. */
-export function sourceFiles(): string[] {
+/** Paths of the sources and headers below `ffi/native/` for an architecture, sorted. */
+export function sourceFiles(arch: string): string[] {
   const inside = [...Deno.readDirSync(new URL("cpu/", NATIVE_ROOT))]
     .filter((entry) => entry.isFile && /\.(cpp|h)$/.test(entry.name))
-    .map((entry) => `cpu/${entry.name}`);
+    .map((entry) => `cpu/${entry.name}`)
+    .filter((path) => (architectureOf(path) ?? arch) === arch);
   return ["salient.h", ...inside].sort();
 }
 
@@ -72,10 +89,10 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-/** SHA-256 over every source with its name and flags, and the flags of linking. */
-export async function sourceHash(): Promise<string> {
+/** SHA-256 over an architecture's sources, each with its name and flags, and the flags of linking. */
+export async function sourceHash(arch: string): Promise<string> {
   const parts: string[] = [LINK_FLAGS.join(" ")];
-  for (const path of sourceFiles()) {
+  for (const path of sourceFiles(arch)) {
     const text = Deno.readFileSync(new URL(path, NATIVE_ROOT));
     const flags = path.endsWith(".cpp") ? compileFlags(path).join(" ") : "";
     parts.push(`${path}\n${flags}\n${await sha256(text)}`);

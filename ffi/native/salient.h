@@ -47,7 +47,8 @@ SALIENT_API uint32_t salient_error(int32_t status, uint8_t* text, uint32_t lengt
 SALIENT_API uint32_t salient_describe(uint8_t* text, uint32_t length);
 /* Threads that work, for the whole process; 0 for one on each core. */
 SALIENT_API int32_t salient_set_threads(uint32_t count);
-/* Instruction set: 0 scalar, 1 AVX2, 2 AVX-512, 3 AVX-512 BF16; refused where the processor lacks it. */
+/* Instruction set: 0 scalar, 1 AVX2, 2 AVX-512, 3 AVX-512 BF16; on AArch64 4 NEON, 5 NEON with integer dot
+   products, 6 with those and bf16 dot products. Refused where the processor lacks it. */
 SALIENT_API int32_t salient_force_isa(uint32_t level);
 /* reals[3], all of this process: bytes of living tensors and packed weights, highest resident set so far,
    bytes kept for reuse. */

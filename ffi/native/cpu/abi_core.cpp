@@ -89,7 +89,7 @@ int32_t salient_set_threads(uint32_t count) {
 
 int32_t salient_force_isa(uint32_t level) {
   return guard([&] {
-    if (level > static_cast<uint32_t>(Isa::Avx512Bf16)) fail(SALIENT_INVALID, "Unknown instruction set %u", level);
+    if (level >= kIsas) fail(SALIENT_INVALID, "Unknown instruction set %u", level);
     if (!force_isa(static_cast<Isa>(level))) {
       fail(SALIENT_INVALID, "This processor lacks %s", isa_name(static_cast<Isa>(level)));
     }

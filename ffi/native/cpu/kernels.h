@@ -15,9 +15,12 @@ enum class DType : uint32_t { F64, F32, F16, BF16, F8_E4M3, I64, I32, I8, U8, BO
 // ---------------------------------------------------------------------------------------------------
 // Machine
 
-enum class Isa : uint32_t { Scalar, Avx2, Avx512, Avx512Bf16 };
+// Levels of x86_64, then levels of AArch64; of each, a higher one needs all that the lower ones need.
+enum class Isa : uint32_t { Scalar, Avx2, Avx512, Avx512Bf16, Neon, NeonDot, NeonBf16 };
+constexpr uint32_t kIsas = 7;
 
-// The best level that both the processor and SALIENT_ISA (scalar|avx2|avx512|avx512bf16) allow.
+// The best level that both the processor and SALIENT_ISA (scalar|avx2|avx512|avx512bf16|neon|neondot|neonbf16)
+// allow.
 Isa isa();
 const char* isa_name(Isa level);
 // Forces a level (tests); false if the processor lacks it.

@@ -11,6 +11,13 @@ const Level& level() {
     case Isa::Avx512Bf16: return level_avx512bf16;
     default: break;
   }
+#elif defined(__aarch64__)
+  switch (isa()) {
+    case Isa::Neon: return level_neon;
+    case Isa::NeonDot: return level_neondot;
+    case Isa::NeonBf16: return level_neonbf16;
+    default: break;
+  }
 #endif
   return level_scalar;
 }

@@ -99,6 +99,10 @@ extern const Level level_scalar;
 extern const Level level_avx2;
 extern const Level level_avx512;
 extern const Level level_avx512bf16;
+#elif defined(__aarch64__)
+extern const Level level_neon;
+extern const Level level_neondot;
+extern const Level level_neonbf16;
 #endif
 
 }  // namespace salient

@@ -1,6 +1,15 @@
 // Everything of a level, for level_*.cpp.
 #pragma once
 
+// What the instruction set has, by what the compiler may use of it. The Arm sets are asked for by name:
+// the scalar level is compiled for a processor that has one of them.
+#if defined(__AVX512BF16__) || (defined(SALIENT_NEON) && defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC))
+#define SALIENT_PAIRS  // sums of products of two bf16
+#endif
+#if defined(__AVX512BF16__) || (defined(SALIENT_NEON) && defined(__ARM_FEATURE_DOTPROD))
+#define SALIENT_DIGITS  // sums of products of four bytes
+#endif
+
 #include "level.h"
 #include "simd.h"
 
@@ -11,7 +20,9 @@
 #include "loops_product.h"
 #include "loops_quantize.h"
 #include "loops_packed.h"
-#include "loops_packed_integer.h"
+#include "loops_packed_digits.h"
+#include "loops_packed_avx512bf16.h"
+#include "loops_packed_neondot.h"
 
 namespace salient {
 namespace {
@@ -20,7 +31,7 @@ constexpr Level make_level() {
   Level t{};
   t.panel = kPanel;
   t.product = product<SumProducts>;
-#if defined(__AVX512BF16__)
+#if defined(SALIENT_PAIRS)
   t.product_bf16 = product<SumPairs>;
 #endif
   t.transpose = transpose;
@@ -41,11 +52,13 @@ constexpr Level make_level() {
   t.codes = codes;
   t.rounded = rounded;
   t.decode = decode;
-#if defined(__AVX512BF16__)
+#if defined(SALIENT_DIGITS)
   t.packed_prepared_size = digits_size;
   t.packed_prepare = prepare_digits;
   t.packed_few = packed_few_integer;
+#if defined(__AVX512BF16__)
   t.packed_few_always = true;
+#endif
 #else
   t.packed_prepared_size = sums_size;
   t.packed_prepare = prepare_sums;

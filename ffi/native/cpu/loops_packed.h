@@ -27,6 +27,10 @@ inline V codes_of(const uint32_t* words, uint32_t shift) {
   const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words));
   const __m256i right = _mm256_srl_epi32(w, _mm_cvtsi32_si128(static_cast<int>(shift)));
   return V{_mm256_cvtepi32_ps(_mm256_and_si256(right, _mm256_set1_epi32((1 << Bits) - 1)))} - V::all(kMiddle<Bits>);
+#elif defined(SALIENT_NEON)
+  // Shifted as the compiler's own vector, which takes a shift that is known from the instruction.
+  const uint32x4_t right = vld1q_u32(words) >> shift;
+  return V{vcvtq_f32_u32(vandq_u32(right, vdupq_n_u32((1u << Bits) - 1)))} - V::all(kMiddle<Bits>);
 #else
   FourInts w;
   std::memcpy(&w, words, sizeof(w));

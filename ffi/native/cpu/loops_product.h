@@ -9,17 +9,31 @@ constexpr size_t kPanel = V::width * V::tile_vectors;
 // A step of one fp32 input.
 struct SumProducts {
   using Word = float;
-  using Left = V;
   using Right = V;
-  static Left left(const float* p) { return V::all(*p); }
   static Right right(const float* p) { return V::load(p); }
+#if defined(SALIENT_NEON)
+  // The instruction takes one lane of a register, so the value need not be spread first.
+  using Left = float;
+  static Left left(const float* p) { return *p; }
+  static V add(Left a, Right b, V sum) { return {vfmaq_n_f32(sum.v, b.v, a)}; }
+#else
+  using Left = V;
+  static Left left(const float* p) { return V::all(*p); }
   static V add(Left a, Right b, V sum) { return fma(a, b, sum); }
+#endif
 };
 
-#if defined(__AVX512BF16__)
+#if defined(SALIENT_PAIRS)
 // A step of two bf16 inputs.
 struct SumPairs {
   using Word = uint32_t;
+#if defined(SALIENT_NEON)
+  using Left = bfloat16x4_t;
+  using Right = bfloat16x8_t;
+  static Left left(const uint32_t* p) { return vreinterpret_bf16_u32(vld1_dup_u32(p)); }
+  static Right right(const uint32_t* p) { return vreinterpretq_bf16_u32(vld1q_u32(p)); }
+  static V add(Left a, Right b, V sum) { return {vbfdotq_lane_f32(sum.v, b, a, 0)}; }
+#else
   using Left = __m512i;
   using Right = __m512i;
   static Left left(const uint32_t* p) { return _mm512_set1_epi32(static_cast<int>(*p)); }
@@ -27,6 +41,7 @@ struct SumPairs {
   static V add(Left a, Right b, V sum) {
     return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b))};
   }
+#endif
 };
 #endif
 

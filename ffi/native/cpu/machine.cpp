@@ -1,5 +1,9 @@
 // What the processor can do, and the threads that share the work.
 #include <dlfcn.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #include <atomic>
 #include <condition_variable>
@@ -16,7 +20,14 @@
 namespace salient {
 namespace {
 
-constexpr const char* kNames[] = {"scalar", "avx2", "avx512", "avx512bf16"};
+constexpr const char* kNames[kIsas] = {"scalar", "avx2", "avx512", "avx512bf16", "neon", "neondot", "neonbf16"};
+
+// The lowest level of this architecture above the scalar one.
+#if defined(__aarch64__)
+constexpr Isa kFirstVectors = Isa::Neon;
+#else
+constexpr Isa kFirstVectors = Isa::Avx2;
+#endif
 
 Isa best_of_processor() {
 #if defined(__x86_64__)
@@ -32,6 +43,11 @@ Isa best_of_processor() {
   // The last level also uses the integer products that every processor with bf16 products has.
   return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? Isa::Avx512Bf16
                                                                                       : Isa::Avx512;
+#elif defined(__aarch64__) && defined(__linux__)
+  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) == 0) return Isa::Neon;
+  return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0 ? Isa::NeonBf16 : Isa::NeonDot;
+#elif defined(__aarch64__)
+  return Isa::Neon;
 #else
   return Isa::Scalar;
 #endif
@@ -42,12 +58,16 @@ Isa processor_level() {
   return best;
 }
 
-// What SALIENT_ISA allows; a name that is not known allows everything.
+bool has(Isa level) {
+  return level == Isa::Scalar || (level >= kFirstVectors && level <= processor_level());
+}
+
+// What SALIENT_ISA allows; a name that is not known here allows everything.
 Isa first_level() {
   Isa best = processor_level();
   const char* wanted = std::getenv("SALIENT_ISA");
-  for (uint32_t i = 0; wanted != nullptr && i < 4; ++i) {
-    if (std::strcmp(wanted, kNames[i]) == 0 && static_cast<Isa>(i) < best) best = static_cast<Isa>(i);
+  for (uint32_t i = 0; wanted != nullptr && i < kIsas; ++i) {
+    if (std::strcmp(wanted, kNames[i]) == 0 && has(static_cast<Isa>(i))) best = static_cast<Isa>(i);
   }
   return best;
 }
@@ -201,7 +221,7 @@ Isa isa() { return current().load(std::memory_order_relaxed); }
 const char* isa_name(Isa level) { return kNames[static_cast<uint32_t>(level)]; }
 
 bool force_isa(Isa level) {
-  if (level > processor_level()) return false;
+  if (!has(level)) return false;
   current().store(level);
   return true;
 }

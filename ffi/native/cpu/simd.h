@@ -44,6 +44,8 @@ inline float from_bf16(uint16_t value) { return float_of(static_cast<uint32_t>(v
 #include "simd_avx512.h"
 #elif defined(__AVX2__)
 #include "simd_avx2.h"
+#elif defined(SALIENT_NEON)
+#include "simd_neon.h"
 #else
 #include "simd_generic.h"
 #endif

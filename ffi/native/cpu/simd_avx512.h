@@ -48,6 +48,9 @@ struct V {
   void store_u8(uint8_t* p) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
   }
+  // The nearest whole numbers, half to even.
+  void store_whole(int32_t* p) const { _mm512_storeu_si512(p, _mm512_cvtps_epi32(v)); }
+  bool any_nan() const { return _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) != 0; }
   // The nearest bf16, half to even.
   V round_bf16() const {
     const __m512i u = _mm512_castps_si512(v);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 
@@ -12,6 +13,15 @@ using namespace salient;
 
 inline int passed = 0, failed = 0;
 inline std::string place;
+
+// Whether only small cases are wanted, as where each instruction is emulated.
+inline bool small() {
+  static const bool wanted = std::getenv("SALIENT_TEST_SMALL") != nullptr;
+  return wanted;
+}
+
+// Whether a case of so many multiplications in the plain version is left out.
+inline bool left_out(size_t multiplications) { return small() && multiplications > 5000000; }
 
 inline void check(bool good, const std::string& what) {
   ++(good ? passed : failed);
@@ -114,12 +124,15 @@ inline std::vector<float> gram_of(const std::vector<float>& x, size_t T, size_t 
 
 // Runs the tests at every level of this processor; the status to leave with.
 inline int run_levels(std::initializer_list<void (*)()> tests) {
-  for (const Isa level : {Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16}) {
+  std::string levels;
+  for (uint32_t i = 0; i < kIsas; ++i) {
+    const Isa level = static_cast<Isa>(i);
     if (!force_isa(level)) continue;
     place = isa_name(level);
+    levels += (levels.empty() ? "" : ", ") + place;
     for (const auto test : tests) test();
     trim_scratch();
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
+  std::printf("%d passed, %d failed (%s)\n", passed, failed, levels.c_str());
   return failed == 0 ? 0 : 1;
 }

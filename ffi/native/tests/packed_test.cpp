@@ -9,6 +9,7 @@ namespace {
 void test_packed() {
   const size_t shapes[][3] = {{16, 64, 32}, {1, 7, 7}, {35, 66, 33}, {130, 512, 128}, {50, 300, 100}, {300, 40, 8}, {33, 520, 520}};
   for (const auto& [N, K, group] : shapes) {
+    if (left_out(93 * N * K)) continue;
     for (const uint32_t bits : {3u, 4u, 8u}) {
       const Grid grid{bits, static_cast<uint32_t>(group), false, bits == 3 ? DType::BF16 : bits == 4 ? DType::F16 : DType::F32, false};
       const Stored w = stored(DType::F32, N * K);

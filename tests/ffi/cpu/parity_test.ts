@@ -5,7 +5,10 @@ import { runBackendSuite } from "../backend_suite.ts";
 runBackendSuite("cpu", () => createCpuBackend());
 
 /** Lower instruction sets, each in a process of its own: the choice holds for a whole process. */
-for (const isa of ["scalar", "avx2", "avx512"]) {
+const lower = Deno.build.arch === "aarch64"
+  ? ["scalar", "neon", "neondot"]
+  : ["scalar", "avx2", "avx512"];
+for (const isa of lower) {
   Deno.test(`cpu ${isa} agrees with the reference`, async () => {
     const script = new URL("../children/parity_at_isa.ts", import.meta.url).pathname;
     const command = new Deno.Command(Deno.execPath(), {
