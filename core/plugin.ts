@@ -17,12 +17,16 @@
 
 import type {
   AffineGrid,
+  AttentionShape,
   ClipResult,
   InputMoment,
+  Int4Layout,
   Ops,
   PackedWeight,
   QuantizedWeight,
   RangedWeight,
+  RopeShape,
+  TensorSummary,
   Weight,
 } from "./backend.ts";
 import type { GridHelpers, GridOptions } from "./grid_helpers.ts";
@@ -35,16 +39,20 @@ export { definePlugin } from "./define_plugin.ts";
 export { checkGridOptions } from "./grid_helpers.ts";
 export type {
   AffineGrid,
+  AttentionShape,
   ClipResult,
   DType,
   GridHelpers,
   GridOptions,
   InputMoment,
+  Int4Layout,
   Ops,
   PackedWeight,
   QuantizedWeight,
   RangedWeight,
+  RopeShape,
   Tensor,
+  TensorSummary,
   Weight,
 };
 
