@@ -4,6 +4,6 @@
  * @module
  */
 
-export type { Backend } from "../backend.ts";
+export type { Backend, MappedFile } from "../backend.ts";
 export type { Plugin } from "../plugin.ts";
 export { conformance, type ConformanceCase, type ConformanceOptions } from "./conformance.ts";
