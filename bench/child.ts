@@ -14,12 +14,16 @@ export interface ChildOptions {
   readonly program: string;
   /** Its arguments. */
   readonly args: readonly string[];
+  /** Milliseconds after which its threads have stopped spinning for more work. Default 60. */
+  readonly settleMs?: number;
 }
 
 /** A process that answers lines of JSON; one that does not answer in time is ended. */
 export class Child implements AsyncDisposable {
   /** Name for people. */
   readonly name: string;
+  /** Milliseconds after which its threads have stopped spinning for more work. */
+  readonly settleMs: number;
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #replies: ReadableStreamDefaultReader<string>;
@@ -28,8 +32,9 @@ export class Child implements AsyncDisposable {
   #talk = "";
   #dead = false;
 
-  constructor({ name, program, args }: ChildOptions) {
+  constructor({ name, program, args, settleMs = 60 }: ChildOptions) {
     this.name = name;
+    this.settleMs = settleMs;
     this.#process = new Deno.Command(program, {
       args: [...args],
       stdin: "piped",

@@ -19,8 +19,6 @@ import { nameOf, type Work } from "./work.ts";
 
 /** No answer takes longer than this: making and quantizing the largest weight included. */
 const LIMIT_SECONDS = 90;
-/** Threads of a contestant that spin after their work go to sleep in this time. */
-const PAUSE_MS = 60;
 
 interface Files {
   readonly x: string;
@@ -71,7 +69,7 @@ async function compare(
         const reply = await turns.child.ask<{ nanoseconds: number[] }>(request, LIMIT_SECONDS);
         turns.times.push(...reply.nanoseconds);
       });
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, turns.child.settleMs));
     }
   }
   for (const turns of all) {

@@ -38,6 +38,8 @@ export function int4Peers({ threads }: BenchOptions): ChildOptions[] {
       name,
       program: Deno.execPath(),
       args: denoRun(file, `${threads}`, form),
+      // ggml's threads look for more work for a few tenths of a second.
+      ...(name.startsWith("ggml") ? { settleMs: 500 } : {}),
     };
   };
   return [

@@ -45,7 +45,9 @@ try {
   for (const [method, more] of runs) {
     const out = ["--format", "awq-gemm", "--out", `${folder}/${method}`];
     const run = await runSalient([...common, "--method", method, ...out, ...more], LIMIT_SECONDS);
-    const group = `${method}, Llama-2-7B's shape, ${shape.blocks} of 32 blocks, ${files} files`;
+    const group = `${method}, ${
+      options.tiny ? "tiny" : "Llama-2-7B's"
+    } shape, ${shape.blocks} blocks, ${files} files`;
     const { report, highWaterBytes } = run;
     emit({ group, who: "salient's report", unit: "bytes", value: report.peakRssBytes });
     if (highWaterBytes > 0) {

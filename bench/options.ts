@@ -18,6 +18,8 @@ export interface BenchOptions {
   group: string;
   /** Sizes are divided to see that everything runs; times mean nothing. */
   tiny: boolean;
+  /** Calibration tokens to measure; 0 to work them out from fewer. */
+  tokens: number;
   /** Only ours, no peers. */
   alone: boolean;
 }
@@ -31,6 +33,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     turns: 3,
     group: "",
     tiny: false,
+    tokens: 0,
     alone: false,
   };
   for (let i = 0; i < args.length; i++) {

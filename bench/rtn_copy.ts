@@ -56,7 +56,9 @@ try {
     times.synced.push(synced);
   }
   const seconds = "s" as const;
-  const note = `stages of the last run: ${JSON.stringify(stages)}`;
+  const note = `stages of the last run: ${
+    JSON.stringify(stages, (_, v) => (typeof v === "number" ? Number(v.toFixed(2)) : v))
+  }`;
   emit({ group, who: "salient", unit: seconds, value: median(times.rtn), runs: 2, note });
   emit({ group, who: "cp", unit: seconds, value: median(times.copied), runs: 2 });
   emit({ group, who: "cp and sync", unit: seconds, value: median(times.synced), runs: 2 });

@@ -33,7 +33,7 @@ export const COMPARED: Readonly<Record<string, readonly Work[]>> = {
 
 /** The same work in a size that takes no time. */
 export function shrink(work: Work): Work {
-  const T = Math.min(work.T, 16);
+  const T = Math.ceil(work.T / 16);
   const K = Math.ceil(work.K / 8 / 256) * 256;
   return work.kind === "gram"
     ? { ...work, T, K }

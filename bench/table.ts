@@ -62,10 +62,11 @@ function workCells(
   ];
 }
 
-/** A table of anything else: the value, and how many times as good ours is. */
+/** A table of what is no work: the value, and how many times as good ours is. */
 export function plainTable(measures: readonly Measure[]): string {
   const rows: Row[] = [];
   for (const [group, members] of Map.groupBy(measures, (measure) => measure.group)) {
+    if (workOf(group) !== undefined) continue;
     for (const measure of members) {
       const ours = members.find(({ who, unit }) => who === "salient" && unit === measure.unit);
       rows.push([
