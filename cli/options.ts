@@ -4,8 +4,9 @@
  * @module
  */
 
-import { message } from "@optique/core/message";
+import { message, text as textTerm } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import type { Parser } from "@optique/core/parser";
 import { argument, option } from "@optique/core/primitives";
 import { choice, fileSize, integer, string } from "@optique/core/valueparser";
 
@@ -75,13 +76,11 @@ export const calibrationOptions = {
   ),
 } as const;
 
-/** Tokens of a window; the default differs by command. */
-export function seqLenOption<const N extends number>(fallback: N) {
-  return withDefault(
-    option("--seq-len", integer({ metavar: "N", min: 2 }), {
-      description: message`Tokens of a window`,
-    }),
-    fallback,
+/** Tokens of a window; a command takes `usual`, or the model's longest sequence if that is shorter. */
+export function seqLenOption(usual: number): Parser<"sync", number | undefined, unknown> {
+  const text = `Tokens of a window (${usual}, or the model's longest if that is shorter)`;
+  return optional(
+    option("--seq-len", integer({ metavar: "N", min: 2 }), { description: [textTerm(text)] }),
   );
 }
 

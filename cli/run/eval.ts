@@ -9,6 +9,7 @@ import { chooseBackend } from "../choose_backend.ts";
 import type { EvalArguments } from "../commands/eval.ts";
 import { formatPerplexity, formatSeconds } from "../format.ts";
 import { printJson, printLine } from "../output.ts";
+import { windowLength } from "../window_length.ts";
 import { WindowProgress } from "../window_progress.ts";
 
 /** Measures and prints perplexity. */
@@ -21,7 +22,7 @@ export async function runEval(args: EvalArguments, signal: AbortSignal): Promise
   const ids = tokenizer.encode(text.text);
   using progress = new WindowProgress("perplexity", args.json);
   const result = await perplexity(model, ids, {
-    seqLen: args.seqLen,
+    seqLen: windowLength(args.seqLen, 2048, model),
     ...(args.stride === undefined ? {} : { stride: args.stride }),
     signal,
     onProgress: ({ windows, totalWindows }) => progress.update(windows, totalWindows),

@@ -11,6 +11,7 @@ import { formatBytes, formatSeconds } from "../format.ts";
 import { loadPlugin, methodPlugin } from "../methods.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
+import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
 
 /** The plugins asked for, in order: those of third parties, then the method. */
@@ -29,7 +30,9 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
   using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
-  const calibration = observes ? await calibrate(args, model, signal) : undefined;
+  const calibration = observes
+    ? await calibrate({ ...args, seqLen: windowLength(args.seqLen, 512, model) }, model, signal)
+    : undefined;
   using progress = new RunProgress(progressStyle(args.json));
   const report = await quantize({
     model,
