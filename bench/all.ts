@@ -2,9 +2,11 @@
  * The whole measurement, piece after piece, each in a process of its own with a limit of time. What a piece measured is
  * kept even when it fails, is ended or a peer is missing. Writes `results/<machine>.json` and `.md` after each piece.
  *
- *     deno task bench:all [--python PYTHON] [--resume] [--only a,b] [--skip a,b] [--out NAME] [--tiny] [--alone]
+ *     deno task bench:all [--python PYTHON] [--resume] [--only a,b] [--skip a,b] [--minutes 12] [--out NAME]
+ *                        [--tiny] [--alone]
  *
- * `--resume` leaves out pieces that are done at this commit. Other options go to the pieces.
+ * `--resume` leaves out pieces that are done at this commit. No piece runs past `--minutes` from the start; those that find
+ * no time are left as they were. Other options go to the pieces.
  *
  * @module
  */
@@ -21,6 +23,8 @@ interface Options {
   readonly only: readonly string[];
   readonly skip: readonly string[];
   readonly out: string | undefined;
+  /** Seconds for everything. */
+  readonly seconds: number;
   /** For the pieces. */
   readonly rest: readonly string[];
 }
@@ -32,20 +36,24 @@ function readArguments(args: readonly string[]): Options {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === "--resume") resume = true;
-    else if (["--only", "--skip", "--out"].includes(arg)) found.set(arg, args[++i] ?? "");
-    else rest.push(arg);
+    else if (["--only", "--skip", "--out", "--minutes"].includes(arg)) {
+      found.set(arg, args[++i] ?? "");
+    } else rest.push(arg);
   }
   const list = (name: string): string[] => found.get(name)?.split(",") ?? [];
   const [only, skip] = [list("--only"), list("--skip")];
   const names = PIECES.map(({ name }) => name);
   const wrong = [...only, ...skip].find((name) => !names.includes(name));
   if (wrong !== undefined) throw new Error(`There is no piece ${wrong}: use ${names.join(", ")}`);
-  return { resume, only, skip, out: found.get("--out"), rest };
+  const seconds = 60 * Number(found.get("--minutes") ?? 12);
+  if (!(seconds > 0)) throw new Error("Option --minutes must be above 0");
+  return { resume, only, skip, out: found.get("--out"), seconds, rest };
 }
 
 /** Runs one piece; its lines are kept as they come. */
 async function runPiece(
   piece: Piece,
+  limitSeconds: number,
   rest: readonly string[],
 ): Promise<{ status: string; lines: string[] }> {
   const temporary = await Deno.makeTempDir({ prefix: "salient-bench-all-" });
@@ -63,7 +71,7 @@ async function runPiece(
     const timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
-    }, piece.limitSeconds * 1000);
+    }, limitSeconds * 1000);
     const output = child.stdout
       .pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream());
@@ -75,7 +83,7 @@ async function runPiece(
     // A grandchild that still holds the pipe must not hold up the rest.
     await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, 1000))]);
     const status = late
-      ? `ended after ${piece.limitSeconds} s`
+      ? `ended after ${limitSeconds.toFixed(0)} s`
       : code === 0
       ? "done"
       : `failed with status ${code}`;
@@ -106,8 +114,13 @@ for (const piece of PIECES) {
   if (options.skip.includes(name)) continue;
   if (options.resume && before?.status === "done" && before.commit === machine.commit) continue;
   const begun = performance.now();
+  const left = options.seconds - (begun - started) / 1000;
+  if (left < 5) {
+    console.error(`== ${name} is left out: no time is left (run again with --resume)`);
+    continue;
+  }
   console.error(`== ${name} (${((begun - started) / 1000).toFixed(0)} s so far)`);
-  const { status, lines } = await runPiece(piece, options.rest);
+  const { status, lines } = await runPiece(piece, Math.min(piece.limitSeconds, left), options.rest);
   results.pieces[name] = {
     status,
     commit: machine.commit,

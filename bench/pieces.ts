@@ -29,6 +29,6 @@ export const PIECES: readonly Piece[] = [
   compare("gram", 60),
   { name: "tokens", file: "compare_tokens.ts", args: [], limitSeconds: 180 },
   { name: "rtn-copy", file: "rtn_copy.ts", args: [], limitSeconds: 90 },
-  { name: "awq", file: "awq_block.ts", args: [], limitSeconds: 240 },
+  { name: "awq", file: "awq_block.ts", args: [], limitSeconds: 300 },
   { name: "memory", file: "memory_7b.ts", args: [], limitSeconds: 180 },
 ];
