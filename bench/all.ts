@@ -67,10 +67,25 @@ async function runPiece(
       stdout: "piped",
       stderr: "inherit",
       env: { TMPDIR: temporary },
+      detached: true,
     }).spawn();
+    // The piece leads a group of processes: all end with it, also those it started itself.
+    const endGroup = (): void => {
+      try {
+        Deno.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    };
+    const interrupted = (): void => {
+      endGroup();
+      Deno.removeSync(temporary, { recursive: true });
+      Deno.exit(130);
+    };
+    Deno.addSignalListener("SIGINT", interrupted);
     const timer = setTimeout(() => {
       late = true;
-      child.kill("SIGKILL");
+      endGroup();
     }, limitSeconds * 1000);
     const output = child.stdout
       .pipeThrough(new TextDecoderStream())
@@ -80,7 +95,8 @@ async function runPiece(
     })();
     const { code } = await child.status;
     clearTimeout(timer);
-    // A grandchild that still holds the pipe must not hold up the rest.
+    endGroup();
+    Deno.removeSignalListener("SIGINT", interrupted);
     await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, 1000))]);
     const status = late
       ? `ended after ${limitSeconds.toFixed(0)} s`
