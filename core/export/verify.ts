@@ -4,7 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { Ops, QuantizedWeight } from "../backend.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
@@ -12,6 +11,7 @@ import { SalientError } from "../errors.ts";
 import type { StoredQuantization } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
+import { Checksum } from "./checksum.ts";
 import { rowBytes } from "./row_bytes.ts";
 import type { ExportFormat } from "./types.ts";
 
@@ -21,11 +21,11 @@ export interface QuantizedDigest {
   readonly bits: number;
   /** Inputs that share a scale. */
   readonly groupSize: number;
-  /** SHA-256 of the codes, in hexadecimal. */
+  /** Checksum of the codes, in hexadecimal. */
   readonly codes: string;
-  /** SHA-256 of the scales. */
+  /** Checksum of the scales. */
   readonly scales: string;
-  /** SHA-256 of the zero points. */
+  /** Checksum of the zero points. */
   readonly zeros: string;
 }
 
@@ -34,9 +34,9 @@ export function digestQuantized(weight: QuantizedWeight, ops: Ops): QuantizedDig
   return {
     bits: weight.grid.bits,
     groupSize: weight.grid.groupSize,
-    codes: sha256(weight.codes, ops),
-    scales: sha256(weight.scales, ops),
-    zeros: sha256(weight.zeros, ops),
+    codes: checksum(weight.codes, ops),
+    scales: checksum(weight.scales, ops),
+    zeros: checksum(weight.zeros, ops),
   };
 }
 
@@ -89,8 +89,8 @@ function failed({ checkpoint, linear }: Verification, text: string, cause?: unkn
   );
 }
 
-function sha256(tensor: Tensor, ops: Ops): string {
-  const hash = createHash("sha256");
-  for (const bytes of rowBytes(ops, tensor)) hash.update(bytes);
-  return hash.digest("hex");
+function checksum(tensor: Tensor, ops: Ops): string {
+  const sum = new Checksum();
+  for (const bytes of rowBytes(ops, tensor)) sum.add(bytes);
+  return sum.text;
 }
