@@ -29,7 +29,18 @@ struct PackedTile {
   const uint8_t* zeros;
   size_t group;     // inputs of a group
   size_t per_word;  // codes in a word: 8 of 4 bits, or 4 of 8 bits
+  size_t bytes;     // from this tile to the next one
 };
+
+// The tile `count` tiles further on.
+inline PackedTile tile_after(const PackedTile& tile, size_t count) {
+  PackedTile out = tile;
+  const size_t step = count * tile.bytes;
+  out.words = reinterpret_cast<const uint32_t*>(reinterpret_cast<const char*>(tile.words) + step);
+  out.scales = static_cast<const char*>(tile.scales) + step;
+  out.zeros = tile.zeros + step;
+  return out;
+}
 
 struct Level {
   // Columns of a panel of the right side of a product: [depth][panel] words, or pairs of bf16.
@@ -79,12 +90,14 @@ struct Level {
 
   // Whether packed_few is faster than packed_decode and product for any number of rows of x.
   bool packed_few_always;
-  // What packed_few needs of x [T, K] beside x itself, made once for all tiles; its size in bytes.
-  size_t (*packed_prepared_size)(size_t T, size_t K, size_t group, size_t per_word);
-  void (*packed_prepare)(const float* x, size_t T, size_t K, size_t group, size_t per_word, void* prepared);
-  // y [t * y_stride + lane] = x[t] . row[lane] for few rows of x.
-  void (*packed_few)(const PackedTile& tile, const float* x, const void* prepared, size_t T, size_t K, float* y,
-                     size_t y_stride);
+  // What packed_few needs of a row of x [K] beside x itself, made once for all tiles; its size in bytes, a
+  // multiple of 64.
+  size_t (*packed_prepared_size)(size_t K, size_t group, size_t per_word);
+  void (*packed_prepare)(const float* x, size_t K, size_t group, size_t per_word, void* prepared);
+  // y [t * y_stride + i * kTileRows + lane] = x[t] . row[lane] of tile i, for few rows of x and `tiles` tiles
+  // that follow each other. prepared [T][packed_prepared_size].
+  void (*packed_few)(const PackedTile& first, size_t tiles, const float* x, const void* prepared, size_t T, size_t K,
+                     float* y, size_t y_stride);
   // Inputs begin to begin + depth of the tile as floats, in the panels that product() takes: lane 0 to 15
   // of input k goes to out[k * panel + lane], or, if a panel is narrower than a tile, into panels `depth`
   // rows apart.

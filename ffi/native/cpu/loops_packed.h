@@ -48,10 +48,10 @@ inline V packed_scales(const PackedTile& tile, size_t at) {
   }
 }
 
-// y [T, 16] of T rows of x. Chains: sums kept apart for each code of a word, to hide the latency.
+// y [T, 16] of T rows of x, whose sums are sums_stride apart. Chains: sums kept apart for each code of a word, to hide the latency.
 template <size_t Bits, size_t T>
-inline void packed_rows(const PackedTile& tile, const float* x, size_t K, const float* sums, float* y,
-                        size_t y_stride) {
+inline void packed_rows(const PackedTile& tile, const float* x, size_t K, const float* sums,
+                        size_t sums_stride, float* y, size_t y_stride) {
   constexpr size_t kPerWord = 32 / Bits;
   constexpr size_t kChains = T * kParts >= 4 ? 1 : T * kParts == 2 ? 2 : 4;
   const size_t groups = K / tile.group, words = (tile.group + kPerWord - 1) / kPerWord;
@@ -96,7 +96,7 @@ inline void packed_rows(const PackedTile& tile, const float* x, size_t K, const 
       for (size_t t = 0; t < T; ++t) {
         V s = sum[0][t][p];
         for (size_t c = 1; c < kChains; ++c) s = s + sum[c][t][p];
-        total[t][p] = fma(scale, s - zero * V::all(sums[t * groups + g]), total[t][p]);
+        total[t][p] = fma(scale, s - zero * V::all(sums[t * sums_stride + g]), total[t][p]);
       }
     }
   }
@@ -107,20 +107,20 @@ inline void packed_rows(const PackedTile& tile, const float* x, size_t K, const 
 
 template <size_t Bits, size_t T>
 inline void packed_rows_of(size_t rows, const PackedTile& tile, const float* x, size_t K, const float* sums,
-                           float* y, size_t y_stride) {
+                           size_t sums_stride, float* y, size_t y_stride) {
   if (rows == T) {
-    packed_rows<Bits, T>(tile, x, K, sums, y, y_stride);
+    packed_rows<Bits, T>(tile, x, K, sums, sums_stride, y, y_stride);
   } else if constexpr (T > 1) {
-    packed_rows_of<Bits, T - 1>(rows, tile, x, K, sums, y, y_stride);
+    packed_rows_of<Bits, T - 1>(rows, tile, x, K, sums, sums_stride, y, y_stride);
   }
 }
 
-// Prepared: the sum of x over each group, [T][groups].
-inline size_t sums_size(size_t T, size_t K, size_t group, size_t) { return T * (K / group) * sizeof(float); }
+// Prepared: the sum of x over each group, [groups].
+inline size_t sums_size(size_t K, size_t group, size_t) { return (K / group * sizeof(float) + 63) / 64 * 64; }
 
-inline void prepare_sums(const float* x, size_t T, size_t K, size_t group, size_t, void* prepared) {
+inline void prepare_sums(const float* x, size_t K, size_t group, size_t, void* prepared) {
   auto* sums = static_cast<float*>(prepared);
-  for (size_t i = 0; i < T * (K / group); ++i, x += group) {
+  for (size_t i = 0; i < K / group; ++i, x += group) {
     V sum = V::zero();
     size_t k = 0;
     for (; k + V::width <= group; k += V::width) sum = sum + V::load(x + k);
@@ -129,15 +129,20 @@ inline void prepare_sums(const float* x, size_t T, size_t K, size_t group, size_
   }
 }
 
-inline void packed_few(const PackedTile& tile, const float* x, const void* prepared, size_t T, size_t K, float* y,
-                size_t y_stride) {
-  for (size_t t = 0; t < T; t += kFewAtOnce) {
-    const size_t rows = least(kFewAtOnce, T - t);
-    const float* sum = static_cast<const float*>(prepared) + t * (K / tile.group);
-    if (tile.per_word == 8) {
-      packed_rows_of<4, kFewAtOnce>(rows, tile, x + t * K, K, sum, y + t * y_stride, y_stride);
-    } else {
-      packed_rows_of<8, kFewAtOnce>(rows, tile, x + t * K, K, sum, y + t * y_stride, y_stride);
+inline void packed_few(const PackedTile& first, size_t tiles, const float* x, const void* prepared, size_t T, size_t K,
+                       float* y, size_t y_stride) {
+  const size_t stride = sums_size(K, first.group, first.per_word) / sizeof(float);
+  for (size_t i = 0; i < tiles; ++i) {
+    const PackedTile tile = tile_after(first, i);
+    for (size_t t = 0; t < T; t += kFewAtOnce) {
+      const size_t rows = least(kFewAtOnce, T - t);
+      const float* sum = static_cast<const float*>(prepared) + t * stride;
+      float* out = y + t * y_stride + i * kTileRows;
+      if (tile.per_word == 8) {
+        packed_rows_of<4, kFewAtOnce>(rows, tile, x + t * K, K, sum, stride, out, y_stride);
+      } else {
+        packed_rows_of<8, kFewAtOnce>(rows, tile, x + t * K, K, sum, stride, out, y_stride);
+      }
     }
   }
 }

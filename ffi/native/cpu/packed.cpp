@@ -68,23 +68,36 @@ void fill_tile(const Level& level, const Packed& p, size_t tile, const uint8_t* 
   }
 }
 
-// T <= kFewPacked rows: each tile is read once and never written out as floats.
+// Each tile is read as it is, once for kFewPacked rows of x, and never written out as floats.
 void few(const Level& level, const Packed& p, const float* x, size_t T, const float* bias, float* y) {
-  const size_t bytes = level.packed_prepared_size(T, p.K, p.group, p.per_word);
-  Scratch room(Scratch::room_for<char>(bytes));
-  char* prepared = room.take<char>(bytes);
-  level.packed_prepare(x, T, p.K, p.group, p.per_word, prepared);
-  const size_t grain = std::max<size_t>(1, (size_t{1} << 18) / (tile_size(p).total + 1));
+  const size_t bytes = level.packed_prepared_size(p.K, p.group, p.per_word);
+  Scratch room(Scratch::room_for<char>(T * bytes));
+  char* prepared = room.take<char>(T * bytes);
+  parallel_for(T, 8, [&](size_t begin, size_t end) {
+    for (size_t t = begin; t < end; ++t) {
+      level.packed_prepare(x + t * p.K, p.K, p.group, p.per_word, prepared + t * bytes);
+    }
+  });
+  // About 256 KiB of the weight a piece, in blocks of tiles that a kernel may take together.
+  const size_t grain = std::max<size_t>(1, (size_t{1} << 16) / (tile_size(p).total + 1)) * 4;
   parallel_for(tiles(p), grain, [&](size_t begin, size_t end) {
-    float edge[kFewPacked * kTileRows];
-    for (size_t i = begin; i < end; ++i) {
-      const size_t n = i * kTileRows, count = std::min(kTileRows, p.N - n);
-      const bool whole = count == kTileRows;
-      level.packed_few(packed_tile(p, i), x, prepared, T, p.K, whole ? y + n : edge, whole ? p.N : kTileRows);
-      for (size_t t = 0; t < T; ++t) {
-        float* row = y + t * p.N + n;
-        if (!whole) std::memcpy(row, edge + t * kTileRows, count * sizeof(float));
-        for (size_t j = 0; bias != nullptr && j < count; ++j) row[j] += bias[n + j];
+    const size_t whole = std::min(end, p.N / kTileRows);
+    for (size_t t = 0; t < T; t += kFewPacked) {
+      const size_t rows = std::min(kFewPacked, T - t);
+      const float* in = x + t * p.K;
+      const char* of_rows = prepared + t * bytes;
+      float* out = y + t * p.N;
+      level.packed_few(packed_tile(p, begin), whole - begin, in, of_rows, rows, p.K, out + begin * kTileRows, p.N);
+      if (whole < end) {
+        float edge[kFewPacked * kTileRows];
+        level.packed_few(packed_tile(p, whole), 1, in, of_rows, rows, p.K, edge, kTileRows);
+        const size_t n = whole * kTileRows;
+        for (size_t r = 0; r < rows; ++r) {
+          std::memcpy(out + r * p.N + n, edge + r * kTileRows, (p.N - n) * sizeof(float));
+        }
+      }
+      for (size_t r = 0; bias != nullptr && r < rows; ++r) {
+        for (size_t n = begin * kTileRows; n < std::min(end * kTileRows, p.N); ++n) out[r * p.N + n] += bias[n];
       }
     }
   });
@@ -121,7 +134,7 @@ PackedTile packed_tile(const Packed& p, size_t tile) {
   const TileSize size = tile_size(p);
   const char* base = p.data + tile * size.total;
   return {reinterpret_cast<const uint32_t*>(base), base + size.words, p.scale,
-          reinterpret_cast<const uint8_t*>(base + size.words + size.scales), p.group, p.per_word};
+          reinterpret_cast<const uint8_t*>(base + size.words + size.scales), p.group, p.per_word, size.total};
 }
 
 Packed* pack(const uint8_t* codes, const float* scales, const uint8_t* zeros, const Grid& grid, size_t N,
@@ -153,9 +166,9 @@ void packed_linear(const Packed* packed, const float* x, const float* bias, floa
   const Level& level = salient::level();
   if (T == 0 || p.N == 0) return;
   if (T <= kFewPacked || level.packed_few_always) {
-    for (size_t t = 0; t < T; t += kFewPacked) {
-      few(level, p, x + t * p.K, std::min(kFewPacked, T - t), bias, y + t * p.N);
-    }
+    // So many rows that what is prepared of them stays small beside the weight's own cache.
+    constexpr size_t kRows = 16 * kFewPacked;
+    for (size_t t = 0; t < T; t += kRows) few(level, p, x + t * p.K, std::min(kRows, T - t), bias, y + t * p.N);
     return;
   }
   const size_t bands = (T + 383) / 384, height = round_up((T + bands - 1) / bands, 12);
