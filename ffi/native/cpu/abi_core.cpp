@@ -152,7 +152,10 @@ int32_t salient_map(const uint8_t* path, uint32_t length, uint32_t* out, double*
       void* data = mmap(nullptr, file->bytes, PROT_READ, MAP_PRIVATE, file->descriptor, 0);
       if (data == MAP_FAILED) fail(SALIENT_FILE, "Cannot map the file: %s", std::strerror(errno));
       file->data = static_cast<uint8_t*>(data);
-      madvise(data, file->bytes, MADV_SEQUENTIAL);
+#if defined(POSIX_FADV_SEQUENTIAL)
+      // Of the file and not of the mapping: there it would make the kernel map pages one at a time.
+      posix_fadvise(file->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
+#endif
     }
     reals[0] = static_cast<double>(file->bytes);
     out[0] = publish(std::move(file));
