@@ -10,10 +10,11 @@ import type { LongName } from "../symbols.ts";
 import { OwnedHandle } from "./owned_handle.ts";
 
 /**
- * Work, in multiply-adds, from which a call goes to another thread. About a millisecond: going there
- * costs some 40 microseconds, and what stays here keeps the event loop waiting.
+ * Work, in multiply-adds, from which a call goes to another thread. A fraction of a millisecond where many are done at
+ * once, a few milliseconds at worst: going there costs some 40 microseconds, which the many small products of a
+ * decoded token would feel, and what stays here keeps the event loop waiting.
  */
-const WORK_ELSEWHERE = 4e6;
+const WORK_ELSEWHERE = 32e6;
 
 /** What a call takes, besides its arguments. */
 export interface CallOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { InputMoment, Ops, PluginContext } from "../../core/plugin.ts";
+import type { InputMoment, Ops, PluginContext, Tensor } from "../../core/plugin.ts";
 import type { Candidate } from "./candidates.ts";
 import { mayClip, quantizeClipped } from "./clip.ts";
 import { gramLosses } from "./gram_objective.ts";
@@ -23,40 +23,57 @@ export async function clippedLosses(
 ): Promise<Float64Array> {
   const unclipped = linears.filter(({ view }) => !mayClip(view.role));
   const losses = await gramLosses(unclipped, candidates, ctx);
-  for (const { view, grid, moment } of linears) {
-    if (!mayClip(view.role)) continue;
-    for (const [i, { scales }] of candidates.entries()) {
+  const once = { ...clip, sweeps: Math.min(clip.sweeps, 1) };
+  const clipped = linears.filter(({ view }) => mayClip(view.role));
+  for (const [i, { scales }] of candidates.entries()) {
+    using divided = new DividedMoments(ctx.ops, scales);
+    for (const { rows, share, grid, moment } of clipped) {
       ctx.signal.throwIfAborted();
-      using weight = await ctx.ops.scaleColumns(view.weight, scales);
-      using scaled = await divideMoment(ctx.ops, moment, scales);
-      const quantized = await quantizeClipped(ctx.ops, weight, scaled.moment, grid, clip);
+      using weight = await ctx.ops.scaleColumns(rows, scales);
+      const inputs = await divided.of(moment);
+      const quantized = await quantizeClipped(ctx.ops, weight, inputs, grid, once);
       using rounded = quantized.weight;
-      const loss = await ctx.ops.quantizationLoss(weight, scaled.moment, rounded);
-      losses[i] = (losses[i] ?? 0) + loss;
+      const loss = await ctx.ops.quantizationLoss(weight, inputs, rounded);
+      losses[i] = (losses[i] ?? 0) + loss * share;
     }
   }
   return losses;
 }
 
-interface OwnedMoment extends Disposable {
-  readonly moment: InputMoment;
-}
+/** Copies of what is known of the inputs X, for X / s; linears with one input share theirs. */
+class DividedMoments implements Disposable {
+  readonly #ops: Ops;
+  readonly #inverse: Float32Array;
+  readonly #made = new Map<Tensor, Tensor>();
 
-/** A copy of what is known of the inputs X, for X / s. */
-async function divideMoment(
-  ops: Ops,
-  moment: InputMoment,
-  s: Float32Array,
-): Promise<OwnedMoment> {
-  const inverse = s.map((scale) => 1 / scale);
-  if (moment.kind === "tokens") {
-    const sample = await ops.scaleColumns(moment.sample, inverse);
-    return {
-      moment: { ...moment, sample },
-      [Symbol.dispose]: () => sample[Symbol.dispose](),
-    };
+  constructor(ops: Ops, s: Float32Array) {
+    this.#ops = ops;
+    this.#inverse = s.map((scale) => 1 / scale);
   }
-  const gram = await ops.cast(moment.gram, "F32");
-  await ops.scaleGram(gram, inverse);
-  return { moment: { kind: "gram", gram }, [Symbol.dispose]: () => gram[Symbol.dispose]() };
+
+  async of(moment: InputMoment): Promise<InputMoment> {
+    if (moment.kind === "gram") {
+      const gram = this.#made.get(moment.gram) ?? await this.#divideGram(moment.gram);
+      return { kind: "gram", gram };
+    }
+    const sample = this.#made.get(moment.sample) ?? await this.#divideSample(moment.sample);
+    return { ...moment, sample };
+  }
+
+  async #divideGram(gram: Tensor): Promise<Tensor> {
+    const copy = await this.#ops.cast(gram, "F32");
+    this.#made.set(gram, copy);
+    await this.#ops.scaleGram(copy, this.#inverse);
+    return copy;
+  }
+
+  async #divideSample(sample: Tensor): Promise<Tensor> {
+    const copy = await this.#ops.scaleColumns(sample, this.#inverse);
+    this.#made.set(sample, copy);
+    return copy;
+  }
+
+  [Symbol.dispose](): void {
+    for (const copy of this.#made.values()) copy[Symbol.dispose]();
+  }
 }

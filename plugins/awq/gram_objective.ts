@@ -20,10 +20,10 @@ export async function gramLosses(
   using matrix = ctx.ops.upload(all, "F32", [candidates.length, channels]);
 
   const losses = new Float64Array(candidates.length);
-  for (const { view, grid, moment } of linears) {
+  for (const { rows, share, grid, moment } of linears) {
     ctx.signal.throwIfAborted();
-    const part = await ctx.ops.scaleLosses(view.weight, moment, grid, matrix);
-    part.forEach((loss, i) => losses[i] = (losses[i] ?? 0) + loss);
+    const part = await ctx.ops.scaleLosses(rows, moment, grid, matrix);
+    part.forEach((loss, i) => losses[i] = (losses[i] ?? 0) + loss * share);
   }
   return losses;
 }

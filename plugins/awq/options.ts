@@ -46,6 +46,11 @@ export interface AwqOptions extends GridOptions {
    * module's error decides, as published. Default 8.
    */
   finalists?: number;
+  /**
+   * Outputs of a linear that candidates are compared by, spread evenly over all; the rounding itself looks at every one.
+   * Each output has an error of its own, so that some hundred rank the candidates as all do. Default 480.
+   */
+  outputs?: number;
   /** Input rows kept of a linear whose Gram matrix would cost more. Default 2048. */
   tokens?: number;
   /** Calibration sequences that the `"module"` objective runs. Default 32. */
@@ -61,6 +66,7 @@ export interface ResolvedAwqOptions {
   readonly clip: Required<ClipOptions> | undefined;
   readonly search: "grid" | "channel";
   readonly finalists: number;
+  readonly outputs: number;
   readonly tokens: number;
   readonly sequences: number;
 }
@@ -77,6 +83,7 @@ const NAMES: readonly (keyof AwqOptions)[] = [
   "clip",
   "search",
   "finalists",
+  "outputs",
   "tokens",
   "sequences",
 ];
@@ -109,6 +116,7 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
     clip: resolveClip(options.clip ?? true),
     search: oneOf("search", options.search ?? "grid", ["grid", "channel"]),
     finalists: whole("finalists", options.finalists ?? 8, 1, 1000),
+    outputs: whole("outputs", options.outputs ?? 480, 1, 2 ** 24),
     tokens: whole("tokens", options.tokens ?? 2048, 1, 2 ** 24),
     sequences: whole("sequences", options.sequences ?? 32, 1, 2 ** 20),
   };

@@ -12,6 +12,7 @@ import {
   type PluginContext,
   SalientError,
   type ScaleSet,
+  type Tensor,
 } from "../../core/plugin.ts";
 import { type Candidate, makeCandidates, tie } from "./candidates.ts";
 import { refineChannels } from "./channel_search.ts";
@@ -21,11 +22,18 @@ import { gramLosses } from "./gram_objective.ts";
 import { moduleLosses } from "./module_objective.ts";
 import type { ResolvedAwqOptions } from "./options.ts";
 
+/** Fractions of its multiples fill the unit interval evenly. */
+const GOLDEN = 0.6180339887498949;
+
 /** A linear of a set, with all that the search needs of it. */
 export interface SearchedLinear {
   readonly view: LinearView;
   readonly grid: AffineGrid;
   readonly moment: InputMoment;
+  /** The rows of the weight that candidates are judged by, all or a share: [n, K]. */
+  readonly rows: Tensor;
+  /** How many rows of the weight one of them stands for. */
+  readonly share: number;
 }
 
 /** What the search found for a set. */
@@ -53,7 +61,11 @@ export async function searchScales(
   options: ResolvedAwqOptions,
   ctx: PluginContext,
 ): Promise<ScaleChoice> {
-  const linears = set.linears.map((name) => searched(block.linear(name), options, ctx));
+  using sampled = new DisposableStack();
+  const linears: SearchedLinear[] = [];
+  for (const name of set.linears) {
+    linears.push(await searched(block.linear(name), options, ctx, sampled));
+  }
   const candidates = await candidatesOf(set, linears, options, ctx);
   const { rank, judge } = objectivesOf(block, set, linears, options, ctx);
 
@@ -104,17 +116,32 @@ function objectivesOf(
   return { rank: byGram, judge: (candidates) => clippedLosses(linears, candidates, clip, ctx) };
 }
 
-function searched(
+async function searched(
   view: LinearView,
   options: ResolvedAwqOptions,
   ctx: PluginContext,
-): SearchedLinear {
+  sampled: DisposableStack,
+): Promise<SearchedLinear> {
   if (view.moment === undefined) {
     throw new SalientError("plugin", `No inputs of ${view.name} were observed`, {
       tensor: view.name,
     });
   }
-  return { view, grid: ctx.grid.resolve(options.grid, view), moment: view.moment };
+  const outputs = view.shape[0];
+  const all = outputs <= options.outputs;
+  const rows = all
+    ? view.weight
+    : sampled.use(await ctx.ops.embed(view.weight, spreadRows(outputs, options.outputs)));
+  const share = all ? 1 : outputs / options.outputs;
+  return { view, grid: ctx.grid.resolve(options.grid, view), moment: view.moment, rows, share };
+}
+
+/** `count` of `outputs` rows, spread evenly but not in step with the heads. */
+function spreadRows(outputs: number, count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => {
+    const shift = (i * GOLDEN) % 1;
+    return Math.min(outputs - 1, Math.floor((i + shift) * outputs / count));
+  });
 }
 
 async function candidatesOf(

@@ -12,6 +12,7 @@ Deno.test("resolveAwqOptions() fills in the defaults", () => {
     clip: { steps: 10, maxShrink: 0.5, sweeps: 2 },
     search: "grid",
     finalists: 8,
+    outputs: 480,
     tokens: 2048,
     sequences: 32,
   });
@@ -59,6 +60,7 @@ Deno.test("awq() refuses wrong options by name", () => {
     [{ clip: { step: 3 } }, /clip\.step of awq is unknown/],
     [{ search: "all" }, /search/],
     [{ finalists: 0 }, /finalists/],
+    [{ outputs: 0 }, /outputs/],
     [{ tokens: 0 }, /tokens/],
     [{ sequences: "8" }, /sequences/],
     [{ groupsize: 32 }, /groupsize of awq is unknown/],
