@@ -29,11 +29,14 @@ export interface Ceilings {
   readonly int8: Rates | null;
 }
 
-/** The ceilings among some measures, by name (`readGBs`, `fp32`, `bf16`, `int8`), all threads. */
-export function ceilingsIn(measures: readonly Measure[]): ReadonlyMap<string, number> {
+/** The ceilings among some measures, by name (`readGBs`, `fp32`, `bf16`, `int8`), of all threads or of one. */
+export function ceilingsIn(
+  measures: readonly Measure[],
+  threads: "all" | "one" = "all",
+): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const { group, who, value } of measures) {
-    if (group.startsWith("ceiling ") && who === "all") {
+    if (group.startsWith("ceiling ") && who === threads) {
       found.set(group.slice("ceiling ".length), value);
     }
   }

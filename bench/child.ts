@@ -16,6 +16,8 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** Milliseconds after which its threads have stopped spinning for more work. Default 60. */
   readonly settleMs?: number;
+  /** Its threads, where contestants of a comparison differ in them. */
+  readonly threads?: number;
 }
 
 /** A process that answers lines of JSON; one that does not answer in time is ended. */
@@ -24,6 +26,8 @@ export class Child implements AsyncDisposable {
   readonly name: string;
   /** Milliseconds after which its threads have stopped spinning for more work. */
   readonly settleMs: number;
+  /** Its threads, where contestants of a comparison differ in them. */
+  readonly threads: number | undefined;
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #replies: ReadableStreamDefaultReader<string>;
@@ -32,8 +36,9 @@ export class Child implements AsyncDisposable {
   #talk = "";
   #dead = false;
 
-  constructor({ name, program, args, settleMs = 60 }: ChildOptions) {
+  constructor({ name, program, args, settleMs = 60, threads }: ChildOptions) {
     this.name = name;
+    this.threads = threads;
     this.settleMs = settleMs;
     this.#process = new Deno.Command(program, {
       args: [...args],

@@ -1,124 +1,16 @@
 /**
- * Ours and the peers on the same works and the same data, in turns (A B A B ...), so that whatever the machine
- * does meanwhile meets all of them. Every result is checked against plain arithmetic.
+ * Ours and the peers on the works of a group.
  *
  *     deno task bench:peers [--group products|vectors|prefill|gram] [--python PYTHON] [--tiny] ...
  *
  * @module
  */
 
-import { CHECKED, relativeError, TOLERANCE } from "./check_result.ts";
-import { Child, type ChildOptions } from "./child.ts";
-import { writeFloats } from "./contestant.ts";
+import type { ChildOptions } from "./child.ts";
+import { compare, filesIn, start } from "./compare_works.ts";
 import { int4Peers, ours, torch } from "./contestants.ts";
-import { emit, median } from "./measure.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
-import { seededNormal } from "./seeded.ts";
 import { COMPARED, shrink } from "./shapes.ts";
-import { nameOf, type Work } from "./work.ts";
-
-/** No answer takes longer than this: making and quantizing the largest weight included. */
-const LIMIT_SECONDS = 90;
-
-interface Files {
-  readonly x: string;
-  readonly w: string;
-  readonly y: string;
-  readonly rows: string;
-}
-
-/** One contestant on one work. */
-class Turns {
-  readonly times: number[] = [];
-  failed: string | undefined;
-
-  constructor(readonly child: Child) {}
-
-  /** Does something unless it failed before; remembers why it failed. */
-  async attempt(action: () => Promise<void>): Promise<void> {
-    if (this.failed !== undefined) return;
-    try {
-      await action();
-    } catch (error) {
-      this.failed = error instanceof Error ? error.message : String(error);
-    }
-  }
-}
-
-async function compare(
-  work: Work,
-  children: readonly Child[],
-  files: Files,
-  options: BenchOptions,
-): Promise<void> {
-  const x = seededNormal(work.T * work.K, 3);
-  await writeFloats(files.x, x);
-  const outputs = work.kind === "gram" ? 0 : work.N;
-  await writeFloats(files.w, seededNormal(outputs * work.K, 7, 0.02));
-  const all = children.map((child) => new Turns(child));
-  for (const turns of all) {
-    await turns.attempt(async () => {
-      await turns.child.ask({ do: "prepare", work, x: files.x, w: files.w }, LIMIT_SECONDS);
-    });
-  }
-  for (let turn = 0; turn < options.turns; turn++) {
-    for (const turns of all) {
-      await turns.attempt(async () => {
-        const { seconds } = options;
-        const request = { do: "run", seconds };
-        const reply = await turns.child.ask<{ nanoseconds: number[] }>(request, LIMIT_SECONDS);
-        turns.times.push(...reply.nanoseconds);
-      });
-      await new Promise((resolve) => setTimeout(resolve, turns.child.settleMs));
-    }
-  }
-  for (const turns of all) {
-    let error = NaN;
-    await turns.attempt(async () => {
-      const { y, rows } = files;
-      await turns.child.ask({ do: "show", y, rows, count: CHECKED.rows }, LIMIT_SECONDS);
-      error = relativeError(work, x, await readFloats(y), await readFloats(rows));
-      if (!(error <= TOLERANCE)) throw new Error(`The result is wrong: relative error ${error}`);
-    });
-    const who = turns.child.name;
-    if (turns.failed !== undefined) {
-      emit({ who, failed: `${nameOf(work)}: ${turns.failed}` });
-      continue;
-    }
-    emit({
-      group: nameOf(work),
-      who,
-      unit: "ns",
-      value: median(turns.times),
-      best: Math.min(...turns.times),
-      runs: turns.times.length,
-      error,
-    });
-  }
-}
-
-async function readFloats(path: string): Promise<Float32Array> {
-  return new Float32Array((await Deno.readFile(path)).buffer);
-}
-
-/** Starts contestants and asks each who it is; one that does not start is reported and left out. */
-async function start(
-  contestants: readonly ChildOptions[],
-  running: AsyncDisposableStack,
-): Promise<Child[]> {
-  const children: Child[] = [];
-  for (const options of contestants) {
-    try {
-      const child = running.use(new Child(options));
-      const { about } = await child.ask<{ about: string }>({ do: "about" }, LIMIT_SECONDS);
-      emit({ who: child.name, about });
-      children.push(child);
-    } catch (error) {
-      emit({ who: options.name, failed: error instanceof Error ? error.message : String(error) });
-    }
-  }
-  return children;
-}
 
 /** Who ours is compared with on a group of works. */
 function peersOf(group: string, options: BenchOptions): ChildOptions[] {
@@ -129,8 +21,7 @@ function peersOf(group: string, options: BenchOptions): ChildOptions[] {
 const options = readOptions(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "salient-bench-" });
 try {
-  const [x, w, y, rows] = ["x", "w", "y", "rows"].map((name) => `${folder}/${name}`);
-  const files = { x: x!, w: w!, y: y!, rows: rows! };
+  const files = filesIn(folder);
   for (const [group, works] of Object.entries(COMPARED)) {
     if (!group.includes(options.group)) continue;
     await using running = new AsyncDisposableStack();

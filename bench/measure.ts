@@ -10,6 +10,8 @@ export interface Measure {
   readonly group: string;
   /** Who did it; ours begin with `salient`. */
   readonly who: string;
+  /** Threads, where measures of one group differ in them; those with the same number are compared. */
+  readonly threads?: number;
   /** What the value is. `ns` and `s` are times: less is better. `tokens/s`: more is better. */
   readonly unit: "ns" | "s" | "tokens/s" | "bytes" | "GB/s" | "GFLOP/s" | "ratio";
   /** The median, where there are several. */
@@ -40,13 +42,19 @@ export function emit(item: Measure | Remark): void {
   console.error("  " + show(item));
 }
 
+/** The group, and the threads where it has several numbers of them. */
+export function withThreads({ group, threads }: Measure): string {
+  if (threads === undefined) return group;
+  return `${group}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+}
+
 function show(item: Measure | Remark): string {
   if (!("value" in item)) {
     return item.failed === undefined ? `${item.about}` : `${item.who} failed: ${item.failed}`;
   }
   const error = item.error === undefined ? "" : `, error ${item.error.toExponential(1)}`;
   const note = item.note === undefined ? "" : ` (${item.note})`;
-  return `${item.group}, ${item.who}: ${showValue(item.value, item.unit)}${error}${note}`;
+  return `${withThreads(item)}, ${item.who}: ${showValue(item.value, item.unit)}${error}${note}`;
 }
 
 /** A value as people read it. */
@@ -58,6 +66,7 @@ export function showValue(value: number, unit: Measure["unit"]): string {
     case "s":
       return `${value.toPrecision(3)} s`;
     case "bytes":
+      if (value < 2 ** 20) return `${(value / 2 ** 10).toFixed(0)} KiB`;
       return value < 1e9
         ? `${(value / 2 ** 20).toFixed(0)} MiB`
         : `${(value / 2 ** 30).toFixed(2)} GiB`;

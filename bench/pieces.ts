@@ -31,4 +31,5 @@ export const PIECES: readonly Piece[] = [
   { name: "rtn-copy", file: "rtn_copy.ts", args: [], limitSeconds: 90 },
   { name: "awq", file: "awq_block.ts", args: [], limitSeconds: 300 },
   { name: "memory", file: "memory_7b.ts", args: [], limitSeconds: 180 },
+  { name: "libraries", file: "libraries/compare_libraries.ts", args: [], limitSeconds: 240 },
 ];

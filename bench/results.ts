@@ -55,7 +55,8 @@ export function readItems(lines: readonly string[]): { measures: Measure[]; rema
 
 /** The results as Markdown: the machine, the ceilings, a table for each piece. */
 export function toMarkdown({ machine, pieces }: Results): string {
-  const ceilings = ceilingsIn(pieces["ceilings"]?.measures ?? []);
+  const found = pieces["ceilings"]?.measures ?? [];
+  const [ceilings, ofOne] = [ceilingsIn(found), ceilingsIn(found, "one")];
   const parts = [
     `Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ` +
     `${machine.instructions}; ${machine.system}, Deno ${machine.deno}.\n`,
@@ -69,7 +70,7 @@ export function toMarkdown({ machine, pieces }: Results): string {
     );
     const abouts = piece.remarks.flatMap(({ about }) => about ?? []);
     if (abouts.length > 0) parts.push([...new Set(abouts)].map((a) => `- ${a}`).join("\n") + "\n");
-    parts.push(workTable(piece.measures, ceilings), plainTable(piece.measures));
+    parts.push(workTable(piece.measures, ceilings, ofOne), plainTable(piece.measures));
     const failures = piece.remarks.filter(({ failed }) => failed !== undefined);
     for (const { who, failed } of failures) parts.push(`- ${who} failed: ${failed}\n`);
   }

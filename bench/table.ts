@@ -5,7 +5,7 @@
  */
 
 import { ratesOf } from "./ceiling.ts";
-import { type Measure, showValue } from "./measure.ts";
+import { type Measure, showValue, withThreads } from "./measure.ts";
 import { type Work, workOf } from "./work.ts";
 
 /** One row: a list of cells. */
@@ -20,18 +20,24 @@ export function timesAsGood(ours: Measure, other: Measure): number {
 /**
  * A table of works (their names are groups): time, GB/s, GFLOP/s, the part of the ceiling, and how many times as
  * fast ours is. A ratio to ours stands in the peer's row: above 1 ours is faster.
+ *
+ * @param ceilings Of all threads.
+ * @param ceilingsOfOne Of one thread, for measures that say that they had one.
  */
 export function workTable(
   measures: readonly Measure[],
   ceilings: ReadonlyMap<string, number>,
+  ceilingsOfOne: ReadonlyMap<string, number> = new Map(),
 ): string {
   const rows: Row[] = [];
-  for (const [group, members] of Map.groupBy(measures, (measure) => measure.group)) {
+  for (const [name, members] of Map.groupBy(measures, withThreads)) {
+    const { group, threads } = members[0]!;
     const work = workOf(group);
     if (work === undefined) continue;
     const ours = members.find(({ who }) => who === "salient");
+    const most = threads === 1 ? ceilingsOfOne : ceilings;
     for (const measure of members) {
-      rows.push([group, measure.who, ...workCells(work, measure, ours, ceilings)]);
+      rows.push([name, measure.who, ...workCells(work, measure, ours, most)]);
     }
   }
   return markdown(

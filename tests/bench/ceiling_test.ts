@@ -4,13 +4,14 @@ import type { Measure } from "../../bench/measure.ts";
 
 const CEILINGS = new Map([["readGBs", 40], ["fp32", 200], ["bf16", 800]]);
 
-Deno.test("ceilings are those of all threads", () => {
+Deno.test("ceilings are those of all threads, or of one", () => {
   const measures: Measure[] = [
     { group: "ceiling fp32", who: "one", unit: "GFLOP/s", value: 100 },
     { group: "ceiling fp32", who: "all", unit: "GFLOP/s", value: 190 },
     { group: "fp32 1 x 2 x 3", who: "all", unit: "ns", value: 7 },
   ];
   assert.deepEqual([...ceilingsIn(measures)], [["fp32", 190]]);
+  assert.deepEqual([...ceilingsIn(measures, "one")], [["fp32", 100]]);
 });
 
 Deno.test("many tokens are held against the rate of their type", () => {

@@ -29,6 +29,29 @@ Deno.test("a table of works has rates, the part of the ceiling and the ratio", (
   );
 });
 
+Deno.test("measures are compared with ours of as many threads, and with that many threads' ceiling", () => {
+  const time = (who: string, threads: number, value: number): Measure => {
+    return { group: WORK, who, threads, unit: "ns", value };
+  };
+  const measures = [
+    time("salient", 1, 2e6),
+    time("salient", 2, 1e6),
+    time("other", 1, 3e6),
+    time("other", 2, 2e6),
+  ];
+  const table = workTable(measures, new Map([["fp32", 400]]), new Map([["fp32", 200]]));
+  const rows = table.trim().split("\n").slice(2).map((row) => row.split("|").map((c) => c.trim()));
+  assert.deepEqual(
+    rows.map((cells) => [cells[1], cells[2], cells[7], cells[9]]),
+    [
+      [`${WORK}, 1 thread`, "salient", "50 %", ""],
+      [`${WORK}, 1 thread`, "other", "33 %", "1.50x"],
+      [`${WORK}, 2 threads`, "salient", "50 %", ""],
+      [`${WORK}, 2 threads`, "other", "25 %", "2.00x"],
+    ],
+  );
+});
+
 Deno.test("our bf16 in a work of 4-bit weights is counted with its own bytes", () => {
   const group = "int4 1 x 1024 x 1024";
   const measures: Measure[] = [{ group, who: "salient bf16", unit: "ns", value: 1e5 }];
@@ -46,6 +69,7 @@ Deno.test("works and other measures go to different tables", () => {
 Deno.test("values are shown in units that people read", () => {
   assert.equal(showValue(1500, "ns"), "1.5 us");
   assert.equal(showValue(3e9, "ns"), "3.00 s");
+  assert.equal(showValue(51200, "bytes"), "50 KiB");
   assert.equal(showValue(2 ** 31, "bytes"), "2.00 GiB");
 });
 
