@@ -52,8 +52,9 @@ SALIENT_VNNI inline void integer_rows(const PackedTile& tile, const char* prepar
           const __m512i first = _mm512_and_si512(codes, low_half);
           const __m512i second = _mm512_and_si512(_mm512_srli_epi16(codes, 4), low_half);
           for (size_t t = 0; t < T; ++t) {
-            for (size_t d = 0; d < D; ++d) sum[t][i][d] = add_products(sum[t][i][d], first, digits + t * row + d * 8);
-            for (size_t d = 0; d < D; ++d) sum[t][i][d] = add_products(sum[t][i][d], second, digits + t * row + d * 8 + 4);
+            const int8_t* at = digits + t * row;
+            for (size_t d = 0; d < D; ++d) sum[t][i][d] = add_products(sum[t][i][d], first, at + d * 8);
+            for (size_t d = 0; d < D; ++d) sum[t][i][d] = add_products(sum[t][i][d], second, at + d * 8 + 4);
           }
         } else {
           for (size_t t = 0; t < T; ++t) {

@@ -85,9 +85,14 @@ template <class Step>
 void product(const typename Step::Word* a, size_t rows, const typename Step::Word* b, size_t columns,
              size_t depth, float* c, size_t c_stride, bool add) {
   constexpr size_t R = V::tile_rows;
+  // The next rows of the left side, which may come from the farthest cache, are asked for a share at each panel.
+  const size_t share = (R * kStride * kPanel / (columns < kPanel ? kPanel : columns) + 15) / 16 * 16;
   for (size_t i = 0; i < rows; i += R) {
-    const size_t count = least(R, rows - i);
+    const size_t count = least(R, rows - i), left = rows - i - count;
+    const auto* next = a + (i + count) * kStride;
     for (size_t j = 0; j < columns; j += kPanel) {
+      const size_t end = least((j / kPanel + 1) * share, least(R, left) * kStride);
+      for (size_t word = j / kPanel * share; word < end; word += 16) __builtin_prefetch(next + word);
       float* at = c + i * c_stride + j;
       if (columns - j >= kPanel) {
         tile_of<Step, R>(count, a + i * kStride, b + j * depth, depth, at, c_stride, add);
