@@ -11,8 +11,8 @@ import type { EditedLinear } from "./block_editor.ts";
 import type { LinearError } from "./linear_error.ts";
 
 /** Weights looked at together. */
-const PIECE = 1 << 16;
-/** Pieces looked at of a large linear: some 2 million weights, which leave 0.1 % of doubt in the ratio. */
+const PIECE = 1 << 15;
+/** Pieces looked at of a large linear: some million weights, which leave 0.2 % of doubt in the ratio. */
 const PIECES = 32;
 
 /**
