@@ -104,7 +104,8 @@ class DirectoryWriter implements CheckpointWriter {
         const full = shard.byteLength > 0 &&
           shard.byteLength + byteLength > this.#options.shardBytes;
         if (full || !shard.hasRoomFor(tensor)) {
-          await this.#finishShard();
+          await (await this.#finishShard())?.settle();
+          this.#current = undefined;
           shard = undefined;
         }
       }
@@ -134,9 +135,12 @@ class DirectoryWriter implements CheckpointWriter {
   commit(check?: (directory: string) => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#current === undefined && this.#shards.length === 0) await this.#beginShard();
-      await this.#finishShard();
+      const last = await this.#finishShard();
       await this.#nameShards();
-      await check?.(this.temporary);
+      // What was written is read while it goes to the disk.
+      const ends = await Promise.allSettled([last?.settle(), check?.(this.temporary)]);
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+      this.#current = undefined;
       await this.#output.publish();
       this.#state = "closed";
     });
@@ -189,12 +193,13 @@ class DirectoryWriter implements CheckpointWriter {
     return writer;
   }
 
-  async #finishShard(): Promise<void> {
-    if (this.#current === undefined) return;
+  /** Ends the current shard, which is still to be settled. */
+  async #finishShard(): Promise<ShardWriter | undefined> {
+    if (this.#current === undefined) return undefined;
     const { path, writer } = this.#current;
     await writer.finish();
     this.#shards.push({ path, names: writer.names });
-    this.#current = undefined;
+    return writer;
   }
 
   async #nameShards(): Promise<void> {

@@ -99,7 +99,7 @@ export class ShardWriter implements Disposable {
     this.byteLength += tensor.byteLength;
   }
 
-  /** Writes the header, waits until all is on the disk, and closes the file. */
+  /** Writes the header: the file can be read. */
   async finish(): Promise<void> {
     let dataStart = this.#room;
     const tight = alignUp(this.#headerBytes);
@@ -113,6 +113,10 @@ export class ShardWriter implements Disposable {
     const text = HEADER_START + this.#entries.join("") + HEADER_END;
     new TextEncoder().encodeInto(text, header.subarray(LENGTH_BYTES));
     await this.#file.write(header, 0);
+  }
+
+  /** Waits until all is on the disk, and closes the file. */
+  async settle(): Promise<void> {
     await this.#file.finish();
   }
 

@@ -9,7 +9,7 @@ import type { Checkpoint, CheckpointWriter } from "../checkpoint/types.ts";
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
-import type { ExportFormat } from "../export/types.ts";
+import type { ExportFormat, StoredTensor } from "../export/types.ts";
 import { digestQuantized, type QuantizedDigest, verifyLinear } from "../export/verify.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
@@ -44,6 +44,9 @@ export class CheckpointSink implements BlockSink {
   readonly #copied = new Set<string>();
   readonly #digests: { readonly linear: LinearInfo; readonly expected: QuantizedDigest }[] = [];
 
+  /** The last linear on its way to the file, beside the work on the next one. */
+  #writing: Promise<void> = Promise.resolve();
+
   /** Writes to a writer, which it disposes. */
   constructor(options: CheckpointSinkOptions) {
     this.#options = options;
@@ -51,18 +54,17 @@ export class CheckpointSink implements BlockSink {
   }
 
   async addLinear({ info }: EditedLinear, weight: QuantizedWeight): Promise<void> {
-    const { format, ops, writer } = this.#options;
-    using stack = new DisposableStack();
+    const { format, ops } = this.#options;
+    await this.#writing; // one at a time, so that the words of one linear are in memory
     const stored = await format.encode(weight, ops);
-    for (const { tensor } of stored) stack.use(tensor);
-    for (const { suffix, dtype, tensor } of stored) {
-      await writer.add(info.name + suffix, dtype, tensor.shape, tensorBytes(ops, tensor));
-    }
+    this.#writing = this.#write(info.name, stored);
+    this.#writing.catch(() => {}); // whoever waits for it hears of it
     this.#copied.add(`${info.name}.weight`);
     this.#digests.push({ linear: info, expected: digestQuantized(weight, ops) });
   }
 
   async finishBlock(editor: BlockEditor, quantized: ReadonlySet<string>): Promise<void> {
+    await this.#writing;
     for (const [role, linear] of editor.linears) {
       const { name } = linear.info;
       if (linear.changed && !quantized.has(role)) {
@@ -123,6 +125,17 @@ export class CheckpointSink implements BlockSink {
   /** Removes what was written, unless the writer has committed it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#options.writer[Symbol.asyncDispose]();
+    await this.#writing.catch(() => {}); // it was told to whom it concerns
+  }
+
+  /** Writes a linear's tensors and frees them. */
+  async #write(name: string, stored: readonly StoredTensor[]): Promise<void> {
+    const { ops, writer } = this.#options;
+    using stack = new DisposableStack();
+    for (const { tensor } of stored) stack.use(tensor);
+    for (const { suffix, dtype, tensor } of stored) {
+      await writer.add(name + suffix, dtype, tensor.shape, tensorBytes(ops, tensor));
+    }
   }
 
   /** A changed tensor, in the type of the original. */

@@ -43,7 +43,7 @@ export interface AwqOptions extends GridOptions {
   search?: "grid" | "channel";
   /**
    * Best candidates that are tried again with clipping, which decides between them. Under `"module"` the
-   * module's error decides, as published. Default 8.
+   * module's error decides, as published. Default 4.
    */
   finalists?: number;
   /**
@@ -115,7 +115,7 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
     objective: oneOf("objective", options.objective ?? "gram", ["gram", "module"]),
     clip: resolveClip(options.clip ?? true),
     search: oneOf("search", options.search ?? "grid", ["grid", "channel"]),
-    finalists: whole("finalists", options.finalists ?? 8, 1, 1000),
+    finalists: whole("finalists", options.finalists ?? 4, 1, 1000),
     outputs: whole("outputs", options.outputs ?? 480, 1, 2 ** 24),
     tokens: whole("tokens", options.tokens ?? 2048, 1, 2 ** 24),
     sequences: whole("sequences", options.sequences ?? 32, 1, 2 ** 20),

@@ -11,7 +11,7 @@ Deno.test("resolveAwqOptions() fills in the defaults", () => {
     objective: "gram",
     clip: { steps: 10, maxShrink: 0.5, sweeps: 2 },
     search: "grid",
-    finalists: 8,
+    finalists: 4,
     outputs: 480,
     tokens: 2048,
     sequences: 32,
