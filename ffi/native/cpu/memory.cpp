@@ -19,7 +19,7 @@ namespace salient {
 namespace {
 
 constexpr size_t kLarge = size_t{1} << 20;
-constexpr size_t kMaxCached = size_t{512} << 20;
+constexpr size_t kMaxCached = size_t{256} << 20;
 constexpr size_t kHugePage = size_t{2} << 20;
 
 std::atomic<size_t> allocated{0};
