@@ -86,7 +86,8 @@ export function linearCases(register: RegisterCase): void {
         const y = await pair.run((backend, use) =>
           backend.linear(use(x), use(packed), { bias: use(b) })
         );
-        assertClose(pair.values(y), 1e-5, `[${T}, ${K}, ${N}] in groups of ${groupSize}`);
+        // A backend may write x as 16 bits relative to the largest of its group.
+        assertClose(pair.values(y), 1e-4, `[${T}, ${K}, ${N}] in groups of ${groupSize}`);
       }
     });
   }
