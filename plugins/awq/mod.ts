@@ -22,7 +22,7 @@ export type { AwqOptions, ClipOptions } from "./options.ts";
  *
  * It goes further than the published tools in four ways. The identity is always a candidate, and no clipping
  * raises the error of a row, so that on the calibration inputs no set of linears is worse off than with plain
- * rounding. a = 1 is tried too, and the best candidates are compared as they will be after clipping. Clipping moves the
+ * rounding, as far as the outputs show that candidates are compared on (all of them up to 480). a = 1 is tried too, and the best candidates are compared as they will be after clipping. Clipping moves the
  * two ends of a range apart from each other and looks at the error of the whole row. And the scales of o_proj are
  * searched under grouped-query attention as well, with equal factors for the inputs that come from one row of v_proj.
  * `{ objective: "module", clip: { sweeps: 0 } }` is close to what was published.
