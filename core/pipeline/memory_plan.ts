@@ -96,6 +96,7 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
   const tokens = windows === undefined ? 0 : windows.samples * windows.seqLen;
   const hidden = spill ? 0 : tokens * config.hiddenSize * 4;
   const activations = windows === undefined ? 0 : activationBytes(config, batch * windows.seqLen) +
+    scratchBytes(config, batch * windows.seqLen) +
     // A spilled batch is read and written through a buffer of its own.
     (spill ? 2 * batch * windows.seqLen * config.hiddenSize * 4 : 0);
   const output = outputBytes(input);
@@ -125,6 +126,11 @@ function activationBytes(config: MemoryPlanInput["config"], tokens: number): num
   const attention = 2 * hiddenSize + (2 * heads + 2 * kvHeads) * headDim;
   const mlp = 3 * hiddenSize + 3 * intermediateSize;
   return tokens * (hiddenSize + Math.max(attention, mlp)) * 4;
+}
+
+/** Inputs of a product as its kernel packs them, and the blocks that scratch memory is rounded up to. */
+function scratchBytes(config: MemoryPlanInput["config"], tokens: number): number {
+  return 2 * tokens * Math.max(config.hiddenSize, config.intermediateSize) * 4;
 }
 
 function statisticsBytes(
