@@ -27,7 +27,8 @@ Deno.test("calls at the same time give what they give one after the other", asyn
 
 Deno.test("the event loop runs while a long call does", async () => {
   using backend = createCpuBackend({ threads: 2 });
-  using x = backend.upload(numbers(512 * 1024, 1), "F32", [512, 1024]);
+  // Long enough (17e9 multiply-adds) that a busy machine cannot hide it behind one turn of the loop.
+  using x = backend.upload(numbers(4096 * 1024, 1), "F32", [4096, 1024]);
   let ended = false;
   const running = backend.linear(x, x).then((y) => {
     ended = true;
