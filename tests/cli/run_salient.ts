@@ -21,6 +21,7 @@ export function salientCommand(args: readonly string[], script = "main.ts"): Den
   return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
+      "--quiet", // a first run would tell of its downloads
       "--no-check",
       "--allow-read",
       "--allow-write",
