@@ -59,11 +59,16 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
   progress[Symbol.dispose]();
   if (args.json) return printJson(report);
   if (args.dryRun) {
-    return printLine(`nothing written: ${args.model} would become ${report.format} in ${args.out}`);
+    return printLine(
+      `nothing written: ${args.model} would become ${report.format} in ${args.out}, with at most about ` +
+        `${formatBytes(report.plan.peak)} of memory on top of what the program takes at rest`,
+    );
   }
   const better = report.layers.filter((layer) => layer.error < layer.rtnError).length;
   printLine(
-    `${report.out}: ${report.method}, ${report.bits} bits, groups of ${report.groupSize}, ` +
+    `${report.out}: ${report.method}, ${report.bits} bits, ${
+      report.groupSize === -1 ? "a scale a row" : `groups of ${report.groupSize}`
+    }, ` +
       `${report.format}; ${formatBytes(report.bytesBefore)} became ${
         formatBytes(report.bytesAfter)
       } in ${formatSeconds(report.seconds)} (${report.backend}, peak memory ${
