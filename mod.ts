@@ -61,7 +61,7 @@ export {
 export type { SamplerOptions } from "./core/eval/sampler.ts";
 export { sampleTokens, type SampleTokensOptions } from "./core/eval/sample_tokens.ts";
 export { exportFormats, findFormat } from "./core/export/formats.ts";
-export type { ExportFormat, StoredTensor } from "./core/export/types.ts";
+export type { ExportedLinear, ExportFormat, StoredTensor } from "./core/export/types.ts";
 export type { GridHelpers, GridOptions } from "./core/grid_helpers.ts";
 export {
   type InspectedLinear,
@@ -77,6 +77,7 @@ export type {
   BlockNorm,
   BlockRun,
   Model,
+  StoredLinear,
   StoredQuantization,
   WeightOverrides,
 } from "./core/model/model.ts";

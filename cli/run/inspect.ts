@@ -16,9 +16,11 @@ export async function runInspect(args: InspectArguments): Promise<void> {
   using model = await openModel(args.model, backend);
   const found = inspectModel(model);
   if (args.json) return printJson(found);
-  const grid = found.bits === null
+  const grid = found.format === "safetensors"
     ? "not quantized"
-    : `${found.bits} bits in groups of ${found.groupSize}`;
+    : `${found.bits ?? "mixed"} bits in ${
+      found.groupSize === -1 ? "whole rows" : `groups of ${found.groupSize ?? "several sizes"}`
+    }`;
   printLine(`${found.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}`);
   printLine(
     `${found.parameters.toLocaleString("en")} parameters in ${formatBytes(found.bytes)}; ` +

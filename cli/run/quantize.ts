@@ -66,8 +66,8 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
   }
   const better = report.layers.filter((layer) => layer.error < layer.rtnError).length;
   printLine(
-    `${report.out}: ${report.method}, ${report.bits} bits, ${
-      report.groupSize === -1 ? "a scale a row" : `groups of ${report.groupSize}`
+    `${report.out}: ${report.method}, ${report.bits ?? "mixed"} bits, ${
+      report.groupSize === -1 ? "a scale a row" : `groups of ${report.groupSize ?? "several sizes"}`
     }, ` +
       `${report.format}; ${formatBytes(report.bytesBefore)} became ${
         formatBytes(report.bytesAfter)

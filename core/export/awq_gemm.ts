@@ -20,8 +20,9 @@ import type { LinearInfo } from "../plugin.ts";
 import { decodeAwqGemm } from "./awq_gemm_decode.ts";
 import { recogniseAwqGemm } from "./awq_gemm_config.ts";
 import { AWQ_LAYOUT } from "./awq_layout.ts";
+import { commonGrid } from "./common_grid.ts";
 import { transpose } from "./transpose.ts";
-import type { ExportFormat, StoredTensor } from "./types.ts";
+import type { ExportedLinear, ExportFormat, StoredTensor } from "./types.ts";
 
 /**
  * The `awq-gemm` format. Integers of fewer than 4 bits lie in 4-bit containers, so that engines load
@@ -31,7 +32,11 @@ import type { ExportFormat, StoredTensor } from "./types.ts";
 export const awqGemm: ExportFormat = {
   name: "awq-gemm",
   scaleDtype: "F16",
+  mixed: false,
+  activations: false,
   check,
+  byteLength: ({ shape: [outputs, inputs] }, { groupSize }) =>
+    outputs * inputs / 2 + outputs * (inputs / groupSize) * 2.5,
   encode,
   decode: decodeAwqGemm,
   config,
@@ -86,14 +91,18 @@ async function encode(weight: QuantizedWeight, ops: Ops): Promise<readonly Store
   ];
 }
 
-function config(grid: AffineGrid, skipped: readonly string[]): JsonObject {
+function config(
+  linears: ReadonlyMap<string, ExportedLinear>,
+  skipped: readonly string[],
+): JsonObject {
+  const { bits, groupSize } = commonGrid(linears.values());
   return {
     quant_method: "awq",
     zero_point: true,
-    group_size: grid.groupSize,
+    group_size: groupSize,
     bits: 4,
     version: "gemm",
     modules_to_not_convert: skipped.length === 0 ? null : [...skipped],
-    ...(grid.bits === 4 ? {} : { salient: { bits: grid.bits } }),
+    ...(bits === 4 ? {} : { salient: { bits } }),
   };
 }

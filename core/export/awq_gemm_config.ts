@@ -9,6 +9,7 @@ import { showName } from "../checkpoint/show_name.ts";
 import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { StoredQuantization } from "../model/model.ts";
+import { uniformQuantization } from "../model/uniform_quantization.ts";
 
 /**
  * Reads a `quantization_config` whose `quant_method` is `awq`, also with the older names `w_bit` and
@@ -36,7 +37,11 @@ export function recogniseAwqGemm(config: JsonObject): StoredQuantization | undef
   if ((config["zero_point"] ?? true) !== true) {
     throw refuse("zero_point is not true, and AWQ's gemm layout has zero points: convert it");
   }
-  return { format: "awq-gemm", bits: trueBits(config["salient"]), groupSize };
+  return uniformQuantization("awq-gemm", {
+    bits: trueBits(config["salient"]),
+    groupSize,
+    symmetric: false,
+  });
 }
 
 /** Bits of the integers inside the 4-bit containers. */

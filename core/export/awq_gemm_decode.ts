@@ -9,7 +9,7 @@ import { showName } from "../checkpoint/show_name.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { maxCode } from "../grid.ts";
-import type { StoredQuantization } from "../model/model.ts";
+import type { StoredLinear, StoredQuantization } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { AWQ_LAYOUT } from "./awq_layout.ts";
@@ -29,7 +29,7 @@ export async function decodeAwqGemm(
   ops: Ops,
 ): Promise<QuantizedWeight> {
   const [outputs, inputs] = linear.shape;
-  const groupSize = stored.groupSize === -1 ? inputs : stored.groupSize;
+  const { bits, groupSize } = storedOf(checkpoint, linear, stored);
   if (inputs % groupSize !== 0 || outputs % 8 !== 0) {
     throw new SalientError(
       "input",
@@ -44,8 +44,8 @@ export async function decodeAwqGemm(
   using qweight = view(checkpoint, `${linear.name}.qweight`, ["I32"], [inputs, words]);
   using qzeros = view(checkpoint, `${linear.name}.qzeros`, ["I32"], [groups, words]);
   using narrow = view(checkpoint, `${linear.name}.scales`, ["F16", "BF16"], [groups, outputs]);
-  checkBits(checkpoint, `${linear.name}.qweight`, qweight, stored.bits, ops);
-  checkBits(checkpoint, `${linear.name}.qzeros`, qzeros, stored.bits, ops);
+  checkBits(checkpoint, `${linear.name}.qweight`, qweight, bits, ops);
+  checkBits(checkpoint, `${linear.name}.qzeros`, qzeros, bits, ops);
 
   using stack = new DisposableStack();
   const codes = stack.use(await ops.unpackInt4(qweight, AWQ_LAYOUT));
@@ -64,7 +64,7 @@ export async function decodeAwqGemm(
   const owned = stack.move();
   return {
     grid: {
-      bits: stored.bits,
+      bits,
       groupSize,
       symmetric: false,
       scaleDtype: narrow.dtype === "BF16" ? "BF16" : "F16",
@@ -75,6 +75,20 @@ export async function decodeAwqGemm(
     zeros,
     [Symbol.dispose]: () => owned.dispose(),
   };
+}
+
+function storedOf(
+  checkpoint: Checkpoint,
+  linear: LinearInfo,
+  stored: StoredQuantization,
+): StoredLinear {
+  const found = stored.of(linear);
+  if (found !== undefined) return found;
+  throw new SalientError(
+    "input",
+    `Linear ${showName(linear.name)} of ${checkpoint.directory} is plain by quantization_config`,
+    { file: checkpoint.directory, tensor: linear.name },
+  );
 }
 
 /** A view of a tensor that must have one of the types, and the shape. */

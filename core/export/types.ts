@@ -7,7 +7,7 @@
 import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import type { StoredQuantization } from "../model/model.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
 /** A tensor that stands in a file in place of a linear's weight. The receiver disposes it. */
@@ -20,14 +20,33 @@ export interface StoredTensor {
   readonly tensor: Tensor;
 }
 
+/** A linear that was quantized, as `quantization_config` has to describe it. */
+export interface ExportedLinear {
+  /** Name, role and shape. */
+  readonly info: LinearInfo;
+  /** The grid of its weight, `groupSize` resolved. */
+  readonly grid: AffineGrid;
+  /** How its activations are quantized, where they are. */
+  readonly activation?: ActivationFormat;
+}
+
 /** A way to store quantized linears in a safetensors checkpoint. */
 export interface ExportFormat {
   /** Its name on the command line, for example `awq-gemm`. */
   readonly name: string;
   /** Type in which it stores scales. */
   readonly scaleDtype: AffineGrid["scaleDtype"];
+  /** Whether linears may differ in bits or group size; a run that mixes them is refused otherwise. */
+  readonly mixed: boolean;
+  /** Whether it can say how activations are quantized. */
+  readonly activations: boolean;
   /** Throws an input error that names the linear if the format cannot hold it. Called before any work. */
   check(linear: LinearInfo, grid: AffineGrid): void;
+  /**
+   * Bytes of the tensors of one linear on a grid, which the choice of bits under a budget goes by.
+   * Default: the bits of the integers as they are, F16 scales, and zero points where the grid has them.
+   */
+  byteLength?(linear: LinearInfo, grid: AffineGrid): number;
   /** The tensors of one linear. */
   encode(weight: QuantizedWeight, ops: Ops): Promise<readonly StoredTensor[]>;
   /** The inverse of `encode`, from an open checkpoint; checks shapes and types. The caller disposes it. */
@@ -37,8 +56,18 @@ export interface ExportFormat {
     stored: StoredQuantization,
     ops: Ops,
   ): Promise<QuantizedWeight>;
-  /** `quantization_config` for a grid; `skipped` names linears that stay plain. */
-  config(grid: AffineGrid, skipped: readonly string[]): JsonObject;
-  /** Reads `quantization_config`: undefined if it is another format's, an input error if it is broken. */
+  /**
+   * `quantization_config` of a checkpoint.
+   *
+   * @param linears Every quantized linear by its full name, in order; never empty. They have one grid
+   * (as {@linkcode commonGrid} says) unless the format is `mixed`.
+   * @param skipped Full names of the linears that stay plain.
+   */
+  config(linears: ReadonlyMap<string, ExportedLinear>, skipped: readonly string[]): JsonObject;
+  /**
+   * Reads `quantization_config`: undefined if it is another format's,
+   * an input error if it is broken. Its `of` need not know which linears are plain: one with a plain `.weight`
+   * in the checkpoint is, and is never asked for.
+   */
   recognise(config: JsonObject): StoredQuantization | undefined;
 }

@@ -29,9 +29,9 @@ export interface Inspection {
   readonly model: string;
   /** `safetensors` where all is plain, else the format of the quantized linears. */
   readonly format: string;
-  /** Bits of the quantized linears, null where there are none. */
+  /** Bits of the quantized linears; null where they differ or there are none. */
   readonly bits: number | null;
-  /** Group size of the quantized linears, null where there are none. */
+  /** Group size of the quantized linears, -1 for whole rows; null as for `bits`. */
   readonly groupSize: number | null;
   /** Family of the architecture. */
   readonly family: string;
@@ -75,16 +75,16 @@ export function inspectModel(model: Model): Inspection {
     else otherParameters += sizeOf(entry.shape);
   }
   const linears = model.linears.map((linear): InspectedLinear => {
+    const stored = quantized?.of(linear);
     const plain = entries.get(`${linear.name}.weight`);
-    const isPlain = plain !== undefined || quantized === undefined;
     const bytes = bytesOf.get(linear.name) ?? 0;
     const weights = linear.shape[0] * linear.shape[1];
     return {
       name: linear.name,
       shape: linear.shape,
-      stored: isPlain ? (plain?.dtype ?? linear.dtype) : quantized.format,
-      bits: isPlain ? (bytes * 8) / weights : quantized.bits,
-      groupSize: isPlain ? null : quantized.groupSize,
+      stored: stored === undefined ? (plain?.dtype ?? linear.dtype) : quantized?.format ?? "",
+      bits: stored?.bits ?? (bytes * 8) / weights,
+      groupSize: stored?.groupSize ?? null,
       bytes,
     };
   });

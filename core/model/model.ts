@@ -6,7 +6,7 @@
 
 import type { Backend, Weight } from "../backend.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Family } from "./family.ts";
@@ -67,14 +67,28 @@ export interface Block extends Disposable {
   runModule(module: "attention" | "mlp", input: Tensor, options: BlockRun): Promise<Tensor>;
 }
 
+/** How one linear is stored. */
+export interface StoredLinear {
+  /** Bits of an integer. */
+  readonly bits: number;
+  /** Inputs that share a scale; that of the whole row is its length, never -1. */
+  readonly groupSize: number;
+  /** Whether the zero point is fixed in the middle. */
+  readonly symmetric: boolean;
+  /** How its activations are quantized, where they are. */
+  readonly activation?: ActivationFormat;
+}
+
 /** How a checkpoint's linears are stored, where they are not plain. */
 export interface StoredQuantization {
   /** Name of the format, for example `awq-gemm`. */
   readonly format: string;
-  /** Bits of an integer. */
-  readonly bits: number;
-  /** Inputs that share a scale. */
-  readonly groupSize: number;
+  /** Bits of the integers of every quantized linear; null where they differ. */
+  readonly bits: number | null;
+  /** Inputs that share a scale, -1 for whole rows; null where linears differ. */
+  readonly groupSize: number | null;
+  /** How a linear is stored; undefined where it is plain. */
+  of(linear: LinearInfo): StoredLinear | undefined;
 }
 
 /** An open model. */

@@ -75,7 +75,7 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
     embedding,
     finalNorm,
     head,
-    quantization: recognised?.stored,
+    quantization: recognised && withPlain(recognised.stored, checkpoint),
     opened: opened.move(),
   });
 }
@@ -168,6 +168,14 @@ function withGenerationEos(config: ModelConfig, checkpoint: Checkpoint): ModelCo
   const more = new ConfigReader(checkpoint.generationConfig, "", "generation_config.json")
     .integers("eos_token_id", { min: 0, max: 2 ** 31 - 1 });
   return { ...config, eosIds: [...new Set([...config.eosIds, ...more])] };
+}
+
+/** Linears whose weight is there as it is are plain, whatever the configuration says. */
+function withPlain(stored: StoredQuantization, checkpoint: Checkpoint): StoredQuantization {
+  return {
+    ...stored,
+    of: (linear) => checkpoint.entries.has(`${linear.name}.weight`) ? undefined : stored.of(linear),
+  };
 }
 
 /** Where the tensors outside the blocks are; tied ones are stored once, under either name. */

@@ -4,13 +4,15 @@
  * @module
  */
 
-import type { AffineGrid, QuantizedWeight } from "../backend.ts";
+import type { QuantizedWeight } from "../backend.ts";
+import type { ExportedLinear } from "../export/types.ts";
+import type { ActivationFormat } from "../plugin.ts";
 import type { BlockEditor, EditedLinear } from "./block_editor.ts";
 
 /** What is known when all blocks are done. */
 export interface SinkSummary {
-  /** The grid of all quantized linears; `groupSize` -1 where each takes its whole row. */
-  readonly grid: AffineGrid;
+  /** Every quantized linear by its full name, in order. */
+  readonly linears: ReadonlyMap<string, ExportedLinear>;
   /** Full names of the linears that stay plain. */
   readonly skipped: readonly string[];
 }
@@ -20,7 +22,11 @@ export interface BlockSink extends AsyncDisposable {
   /** Folder for the run's temporary file; undefined for the system's. */
   readonly temporary: string | undefined;
   /** A linear that was quantized. The weight is the caller's. */
-  addLinear(linear: EditedLinear, weight: QuantizedWeight): Promise<void>;
+  addLinear(
+    linear: EditedLinear,
+    weight: QuantizedWeight,
+    activation?: ActivationFormat,
+  ): Promise<void>;
   /**
    * The rest of a block: biases, norms, and linears that stay plain, as the folds left them.
    *

@@ -86,7 +86,7 @@ export class CheckpointSink implements BlockSink {
     await this.#copy(() => true);
     await writer.json("config.json", {
       ...model.rawConfig,
-      quantization_config: format.config(summary.grid, summary.skipped),
+      quantization_config: format.config(summary.linears, summary.skipped),
     });
     await writer.copyCompanions(model.directory);
   }

@@ -12,7 +12,7 @@ import { openModel } from "../model/open_model.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearReport } from "../plugin.ts";
 import { CheckpointSink } from "./checkpoint_sink.ts";
-import { SharedGrid } from "./shared_grid.ts";
+import { LinearRecord } from "./linear_record.ts";
 import { prepareRun } from "./prepare_run.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
@@ -83,16 +83,16 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     writer,
     relieve: run.relieve,
   });
-  const common = new SharedGrid(format.name);
+  const record = new LinearRecord(format);
   let layers: LinearReport[] = [];
   if (options.dryRun !== true) {
-    layers = await runBlocks(run, sink, clock, common);
-    const { grid } = common;
-    if (grid === undefined) {
+    layers = await runBlocks(run, sink, clock, record);
+    const { linears } = record;
+    if (linears.size === 0) {
       throw new SalientError("input", "No plugin quantized any linear: add one, such as rtn");
     }
     const skipped = layers.filter(({ method }) => method === "none").map(({ name }) => name);
-    await clock.run("copy", () => sink.finish({ grid, skipped }));
+    await clock.run("copy", () => sink.finish({ linears, skipped }));
     const calibrationTokens = run.calibration?.ids.length ?? 0;
     await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });
     await clock.run("verify", () => sink.commit());
@@ -100,8 +100,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
   return {
     model: model.directory,
     method: run.driver.plugins.map(({ name }) => name).join("+"),
-    bits: common.bits,
-    groupSize: common.groupSize,
+    ...record.common,
     format: format.name,
     out: options.out,
     backend: model.backend.name,

@@ -5,7 +5,7 @@
  */
 
 import type { Model } from "../model/model.ts";
-import { SharedGrid } from "./shared_grid.ts";
+import { LinearRecord } from "./linear_record.ts";
 import { MemorySink } from "./memory_sink.ts";
 import { prepareRun } from "./prepare_run.ts";
 import { openFor } from "./quantize.ts";
@@ -59,16 +59,14 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   const run = await prepareRun(options, model, undefined);
   const clock = new StageClock(run.emit);
   await using sink = new MemorySink(model, run.ops);
-  const common = new SharedGrid(undefined);
-  const layers = await runBlocks(run, sink, clock, common);
+  const record = new LinearRecord(undefined);
+  const layers = await runBlocks(run, sink, clock, record);
   const calibrationTokens = run.calibration?.ids.length ?? 0;
   await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });
-  const { bits, groupSize } = common;
   const report: QuantizeReport = {
     model: model.directory,
     method: run.driver.plugins.map(({ name }) => name).join("+"),
-    bits,
-    groupSize,
+    ...record.common,
     format: "memory",
     out: null,
     backend: model.backend.name,
@@ -82,6 +80,5 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     stages: clock.stages,
     plan: run.plan,
   };
-  const stored = { format: "memory", bits: bits ?? 0, groupSize: groupSize ?? 0 };
-  return { model: sink.takeModel(stored, opened.move()), report };
+  return { model: sink.takeModel(record.stored("memory"), opened.move()), report };
 }

@@ -11,7 +11,7 @@ import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor, type EditedLinear } from "./block_editor.ts";
 import type { BlockSink } from "./block_sink.ts";
 import { checkWeights } from "./check_weights.ts";
-import type { SharedGrid } from "./shared_grid.ts";
+import type { LinearRecord } from "./linear_record.ts";
 import { FoldCheck } from "./fold_check.ts";
 import { embedWindows, passBlock } from "./forward_pass.ts";
 import type { HiddenStates } from "./hidden_states.ts";
@@ -35,7 +35,7 @@ export async function runBlocks(
   run: PreparedRun,
   sink: BlockSink,
   clock: StageClock,
-  common: SharedGrid,
+  record: LinearRecord,
 ): Promise<LinearReport[]> {
   const { model, sites, calibration, emit } = run;
   const reports: LinearReport[] = [];
@@ -57,7 +57,7 @@ export async function runBlocks(
       const left = index === 0 ? undefined : before / index * (blocks - index);
       emit({ ...event, state: "start", seconds: before, secondsLeft: left });
       const linears = await runBlock(
-        { ...run, block, sink, common, done: reports.length },
+        { ...run, block, sink, record, done: reports.length },
         index <= lastObserved ? hidden : undefined,
         index < lastObserved,
       );
@@ -76,7 +76,7 @@ export async function runBlocks(
 interface BlockRunContext extends PreparedRun {
   readonly block: Block;
   readonly sink: BlockSink;
-  readonly common: SharedGrid;
+  readonly record: LinearRecord;
   readonly done: number;
 }
 
@@ -174,7 +174,7 @@ async function runLinear(
   using weight = answer.weight;
   try {
     format?.check(info, weight.grid);
-    run.common.add(info, weight.grid);
+    run.record.add(info, weight.grid);
   } catch (error) {
     if (!(error instanceof SalientError)) throw error;
     const place = { plugin, hook: "quantizeLinear", tensor: info.name, cause: error };

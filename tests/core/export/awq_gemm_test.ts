@@ -10,12 +10,13 @@ import {
   linear,
   randomWeight,
   type RawTensor,
+  storedAs,
   weightOf,
   withCheckpoint,
 } from "./exported_linear.ts";
 
 const backend = createReferenceBackend();
-const STORED = { format: "awq-gemm", bits: 4, groupSize: 8 };
+const STORED = storedAs(4, 8);
 
 /** What `encode` gives, as bytes by name. */
 async function encoded(weight: QuantizedWeight): Promise<Record<string, RawTensor>> {
@@ -119,7 +120,7 @@ Deno.test("awqGemm.decode() gives back what awqGemm.encode() wrote", async () =>
       const used = whole ? inputs : groupSize;
       const shape = [8 * octets, inputs] as const;
       using weight = randomWeight(backend, grid({ bits, groupSize: used }), shape);
-      const stored = { format: "awq-gemm", bits, groupSize: whole ? -1 : used };
+      const stored = storedAs(bits, whole ? -1 : used);
       await withCheckpoint(backend, await encoded(weight), {}, async (checkpoint) => {
         using read = await awqGemm.decode(checkpoint, linear(...shape), stored, backend);
         assert.deepEqual(read.grid, grid({ bits, groupSize: used }));
@@ -207,7 +208,7 @@ Deno.test("awqGemm.decode() refuses tensors that are missing or lie about themse
   }
   await withCheckpoint(backend, good, {}, async (checkpoint) => {
     const decode = (outputs: number, groupSize: number) => () =>
-      awqGemm.decode(checkpoint, linear(outputs, 32), { ...STORED, groupSize }, backend);
+      awqGemm.decode(checkpoint, linear(outputs, 32), storedAs(4, groupSize), backend);
     await refused(decode(16, 5), /Linear l \[16, 32\] cannot be stored as AWQ with groups of 5/);
     await refused(decode(12, 8), /Linear l \[12, 32\] cannot be stored as AWQ/);
     (await decode(16, 8)())[Symbol.dispose]();
@@ -215,7 +216,7 @@ Deno.test("awqGemm.decode() refuses tensors that are missing or lie about themse
 });
 
 Deno.test("awqGemm.decode() refuses integers of more bits than the checkpoint claims", async () => {
-  const stored = { ...STORED, bits: 3 };
+  const stored = storedAs(3, 8);
   for (const place of ["l.qweight", "l.qzeros"]) {
     using weight = randomWeight(backend, grid({ bits: 3 }), [16, 32]);
     const tensors = await encoded(weight);

@@ -8,6 +8,9 @@ import type { AffineGrid, Backend, QuantizedWeight } from "../../../core/backend
 import { createCheckpointWriter } from "../../../core/checkpoint/create_checkpoint_writer.ts";
 import { openCheckpoint } from "../../../core/checkpoint/open_checkpoint.ts";
 import type { Checkpoint, JsonObject } from "../../../core/checkpoint/types.ts";
+import type { ExportedLinear } from "../../../core/export/types.ts";
+import type { StoredQuantization } from "../../../core/model/model.ts";
+import { uniformQuantization } from "../../../core/model/uniform_quantization.ts";
 import type { LinearInfo } from "../../../core/plugin.ts";
 import type { DType } from "../../../core/tensor.ts";
 
@@ -27,6 +30,23 @@ export function linear(outputs: number, inputs: number): LinearInfo {
 export function grid(change: Partial<AffineGrid> = {}): AffineGrid {
   const defaults = { bits: 4, groupSize: 8, symmetric: false } as const;
   return { ...defaults, scaleDtype: "F16", range: "minmax", ...change };
+}
+
+/** What `awq-gemm` reads of a checkpoint with these bits and groups. */
+export function storedAs(bits: number, groupSize: number): StoredQuantization {
+  return uniformQuantization("awq-gemm", { bits, groupSize, symmetric: false });
+}
+
+/** Linears of these shapes, called l0, l1 and so on, on a grid. */
+export function exported(
+  grid: AffineGrid,
+  ...shapes: readonly (readonly [number, number])[]
+): ReadonlyMap<string, ExportedLinear> {
+  return new Map(shapes.map((shape, index) => {
+    const info = { ...linear(...shape), name: `l${index}` };
+    const groupSize = grid.groupSize === -1 ? shape[1] : grid.groupSize;
+    return [info.name, { info, grid: { ...grid, groupSize } }];
+  }));
 }
 
 /** A quantized weight made of the numbers given. */

@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import type { JsonObject } from "../../../core/checkpoint/types.ts";
 import { awqGemm } from "../../../core/export/awq_gemm.ts";
 import { exportFormats, findFormat, recogniseFormat } from "../../../core/export/formats.ts";
+import type { StoredQuantization } from "../../../core/model/model.ts";
 import { refused } from "../checkpoint/checkpoint_files.ts";
-import { grid } from "./exported_linear.ts";
+import { exported, grid, linear } from "./exported_linear.ts";
 
 const GOOD = { quant_method: "awq", bits: 4, group_size: 128, version: "gemm", zero_point: true };
+
+function plainly(stored: StoredQuantization | undefined) {
+  return { format: stored?.format, bits: stored?.bits, groupSize: stored?.groupSize };
+}
 
 Deno.test("findFormat() finds every format by its own name", () => {
   for (const [name, format] of exportFormats) {
@@ -22,7 +27,7 @@ Deno.test("findFormat() says what there is", async () => {
 });
 
 Deno.test("awqGemm.config() is what engines read", () => {
-  assert.deepEqual(awqGemm.config(grid({ groupSize: 128 }), []), {
+  assert.deepEqual(awqGemm.config(exported(grid({ groupSize: 128 }), [8, 128], [8, 256]), []), {
     quant_method: "awq",
     zero_point: true,
     group_size: 128,
@@ -30,7 +35,8 @@ Deno.test("awqGemm.config() is what engines read", () => {
     version: "gemm",
     modules_to_not_convert: null,
   });
-  const few = awqGemm.config(grid({ bits: 3, groupSize: -1 }), ["model.layers.1.mlp.down_proj"]);
+  const linears = exported(grid({ bits: 3, groupSize: -1 }), [8, 32], [8, 64]);
+  const few = awqGemm.config(linears, ["model.layers.1.mlp.down_proj"]);
   assert.equal(few["bits"], 4);
   assert.equal(few["group_size"], -1);
   assert.deepEqual(few["modules_to_not_convert"], ["model.layers.1.mlp.down_proj"]);
@@ -40,10 +46,12 @@ Deno.test("awqGemm.config() is what engines read", () => {
 Deno.test("recogniseFormat() reads back what awqGemm.config() says", () => {
   for (const bits of [2, 3, 4]) {
     for (const groupSize of [32, -1]) {
-      const config = { quantization_config: awqGemm.config(grid({ bits, groupSize }), ["x"]) };
-      const found = recogniseFormat(config);
+      const linears = exported(grid({ bits, groupSize }), [8, 32], [8, 64]);
+      const found = recogniseFormat({ quantization_config: awqGemm.config(linears, ["x"]) });
       assert.equal(found?.format, awqGemm);
-      assert.deepEqual(found.stored, { format: "awq-gemm", bits, groupSize });
+      assert.deepEqual(plainly(found.stored), { format: "awq-gemm", bits, groupSize });
+      const whole = { bits, groupSize: groupSize === -1 ? 64 : groupSize, symmetric: false };
+      assert.deepEqual(found.stored.of(linear(8, 64)), whole);
     }
   }
 });
@@ -61,7 +69,7 @@ Deno.test("recogniseFormat() reads the names that older and newer tools use", ()
       { quant_method: "awq", bits: 4, group_size: 64, format: "gemm", sym: false },
       { quant_method: "awq", bits: 4, group_size: 64 },
     ]
-  ) assert.deepEqual(recogniseFormat({ quantization_config: config })?.stored, stored);
+  ) assert.deepEqual(plainly(recogniseFormat({ quantization_config: config })?.stored), stored);
 });
 
 Deno.test("recogniseFormat() refuses other layouts of AWQ", async () => {

@@ -3,7 +3,14 @@ import { awqGemm } from "../../../core/export/awq_gemm.ts";
 import { digestQuantized, verifyLinear } from "../../../core/export/verify.ts";
 import { createReferenceBackend } from "../../../ffi/reference/reference_backend.ts";
 import { refused } from "../checkpoint/checkpoint_files.ts";
-import { grid, linear, randomWeight, type RawTensor, withCheckpoint } from "./exported_linear.ts";
+import {
+  grid,
+  linear,
+  randomWeight,
+  type RawTensor,
+  storedAs,
+  withCheckpoint,
+} from "./exported_linear.ts";
 
 const SHAPE = [16, 32] as const;
 
@@ -22,13 +29,13 @@ async function verified(
   }
   damage(tensors);
   await withCheckpoint(backend, tensors, {}, async (checkpoint) => {
-    const stored = { format: "awq-gemm", bits: 3, groupSize: 8, ...change };
+    const { bits = 3, groupSize = 8 } = change;
     const info = linear(...SHAPE);
     await verifyLinear({
       checkpoint,
       linear: info,
       format: awqGemm,
-      stored,
+      stored: storedAs(bits, groupSize),
       expected,
       ops: backend,
     });

@@ -34,10 +34,12 @@ async function writeQuantized(model: Model, directory: string): Promise<void> {
       await writer.add(info.name + suffix, dtype, stored.shape, ops.downloadBytes(stored));
     }
   }
-  const grid = resolveGrid(GRID, model.linears[0]!);
+  const linears = new Map(
+    quantized.map((info) => [info.name, { info, grid: resolveGrid(GRID, info) }]),
+  );
   await writer.json("config.json", {
     ...model.rawConfig,
-    quantization_config: format.config(grid, [PLAIN]),
+    quantization_config: format.config(linears, [PLAIN]),
   });
   await writer.commit();
 }
@@ -53,7 +55,13 @@ for (const { name, create } of testBackends()) {
         using original = await openModel(parent, backend);
         await writeQuantized(original, `${parent}/awq`);
         using model = await openModel(`${parent}/awq`, backend);
-        assert.deepEqual(model.quantization, { format: "awq-gemm", bits: 4, groupSize: 32 });
+        const { format, bits, groupSize } = model.quantization!;
+        assert.deepEqual([format, bits, groupSize], ["awq-gemm", 4, 32]);
+        const stored = { bits: 4, groupSize: 32, symmetric: false };
+        assert.deepEqual(
+          model.linears.map((info) => model.quantization!.of(info)),
+          [...Array(13).fill(stored), undefined],
+        );
         assert.deepEqual(
           model.linears.slice(0, 13).map((info) => info.dtype),
           Array(13).fill("I32"),

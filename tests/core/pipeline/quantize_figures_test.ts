@@ -151,6 +151,12 @@ Deno.test("a model that stays in memory takes any bits, linear by linear", async
     report.layers.slice(5, 7).map(({ method, bits, groupSize }) => [method, bits, groupSize]),
     [["nearest", 3, 16], ["eight", 8, 64]],
   );
+  const { quantization, linears } = mixed.model;
+  assert.deepEqual([quantization?.bits, quantization?.groupSize], [null, null]);
+  assert.deepEqual(
+    linears.slice(5, 7).map((linear) => quantization?.of(linear)),
+    [{ bits: 3, groupSize: 16, symmetric: false }, { bits: 8, groupSize: 64, symmetric: false }],
+  );
 });
 
 Deno.test("the error of a large weight is measured on rows spread over all of it", async () => {
