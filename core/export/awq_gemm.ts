@@ -20,7 +20,7 @@ import type { LinearInfo } from "../plugin.ts";
 import { decodeAwqGemm } from "./awq_gemm_decode.ts";
 import { recogniseAwqGemm } from "./awq_gemm_config.ts";
 import { AWQ_LAYOUT } from "./awq_layout.ts";
-import { commonGrid } from "./common_grid.ts";
+import { sharedGrid } from "./shared_grid.ts";
 import { transpose } from "./transpose.ts";
 import type { ExportedLinear, ExportFormat, StoredTensor } from "./types.ts";
 
@@ -95,7 +95,7 @@ function config(
   linears: ReadonlyMap<string, ExportedLinear>,
   skipped: readonly string[],
 ): JsonObject {
-  const { bits, groupSize } = commonGrid(linears.values());
+  const { bits, groupSize } = sharedGrid(linears.values());
   return {
     quant_method: "awq",
     zero_point: true,

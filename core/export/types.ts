@@ -60,7 +60,7 @@ export interface ExportFormat {
    * `quantization_config` of a checkpoint.
    *
    * @param linears Every quantized linear by its full name, in order; never empty. They have one grid
-   * (as {@linkcode commonGrid} says) unless the format is `mixed`.
+   * (as {@linkcode sharedGrid} says) unless the format is `mixed`.
    * @param skipped Full names of the linears that stay plain.
    */
   config(linears: ReadonlyMap<string, ExportedLinear>, skipped: readonly string[]): JsonObject;

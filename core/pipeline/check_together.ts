@@ -6,7 +6,7 @@
 
 import type { AffineGrid } from "../backend.ts";
 import { SalientError } from "../errors.ts";
-import { commonGrid } from "../export/common_grid.ts";
+import { sharedGrid } from "../export/shared_grid.ts";
 import type { ExportedLinear, ExportFormat } from "../export/types.ts";
 
 /**
@@ -20,7 +20,7 @@ export function checkTogether(
   second: ExportedLinear,
 ): void {
   if (format.mixed) return;
-  const { bits, groupSize } = commonGrid([first, second]);
+  const { bits, groupSize } = sharedGrid([first, second]);
   if (bits !== null && groupSize !== null) return;
   throw new SalientError(
     "input",

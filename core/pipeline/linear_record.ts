@@ -5,7 +5,7 @@
  */
 
 import type { AffineGrid } from "../backend.ts";
-import { type CommonGrid, commonGrid } from "../export/common_grid.ts";
+import { type SharedGrid, sharedGrid } from "../export/shared_grid.ts";
 import type { ExportedLinear, ExportFormat } from "../export/types.ts";
 import type { StoredLinear, StoredQuantization } from "../model/model.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
@@ -41,8 +41,8 @@ export class LinearRecord {
   }
 
   /** Bits and group size that all of them have. */
-  get common(): CommonGrid {
-    return commonGrid(this.#linears.values());
+  get shared(): SharedGrid {
+    return sharedGrid(this.#linears.values());
   }
 
   /** The record as a model describes itself. */
@@ -53,6 +53,6 @@ export class LinearRecord {
       const more = activation === undefined ? {} : { activation };
       linears.set(name, { bits, groupSize, symmetric, ...more });
     }
-    return { format, ...this.common, of: ({ name }) => linears.get(name) };
+    return { format, ...this.shared, of: ({ name }) => linears.get(name) };
   }
 }

@@ -100,7 +100,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
   return {
     model: model.directory,
     method: run.driver.plugins.map(({ name }) => name).join("+"),
-    ...record.common,
+    ...record.shared,
     format: format.name,
     out: options.out,
     backend: model.backend.name,

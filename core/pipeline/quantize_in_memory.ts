@@ -66,7 +66,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   const report: QuantizeReport = {
     model: model.directory,
     method: run.driver.plugins.map(({ name }) => name).join("+"),
-    ...record.common,
+    ...record.shared,
     format: "memory",
     out: null,
     backend: model.backend.name,

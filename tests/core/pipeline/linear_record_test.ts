@@ -10,13 +10,13 @@ function named(name: string, inputs = 32) {
 
 Deno.test("a record knows what its linears have in common", () => {
   const record = new LinearRecord(undefined);
-  assert.deepEqual(record.common, { bits: null, groupSize: null });
+  assert.deepEqual(record.shared, { bits: null, groupSize: null });
   record.add(named("a"), grid({ bits: 3, groupSize: 32 }));
-  assert.deepEqual(record.common, { bits: 3, groupSize: 32 });
+  assert.deepEqual(record.shared, { bits: 3, groupSize: 32 });
   record.add(named("b", 64), grid({ bits: 3, groupSize: 64 }));
-  assert.deepEqual(record.common, { bits: 3, groupSize: -1 });
+  assert.deepEqual(record.shared, { bits: 3, groupSize: -1 });
   record.add(named("c", 64), grid({ bits: 8, groupSize: 32, symmetric: true }));
-  assert.deepEqual(record.common, { bits: null, groupSize: null });
+  assert.deepEqual(record.shared, { bits: null, groupSize: null });
 
   const stored = record.stored("memory");
   assert.deepEqual([stored.format, stored.bits, stored.groupSize], ["memory", null, null]);

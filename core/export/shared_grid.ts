@@ -7,7 +7,7 @@
 import type { ExportedLinear } from "./types.ts";
 
 /** Bits and group size of several linears. */
-export interface CommonGrid {
+export interface SharedGrid {
   /** Bits of all; null where they differ, or there is none. */
   readonly bits: number | null;
   /** Group size of all, -1 where each takes its whole row and they differ; null as for `bits`. */
@@ -15,7 +15,7 @@ export interface CommonGrid {
 }
 
 /** What the grids of these linears have in common. */
-export function commonGrid(linears: Iterable<ExportedLinear>): CommonGrid {
+export function sharedGrid(linears: Iterable<ExportedLinear>): SharedGrid {
   let bits: number | null = null;
   let groupSize: number | null = null;
   let [first, wholeRows] = [true, true];
