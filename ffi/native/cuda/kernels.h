@@ -1,20 +1,14 @@
 // The heavy kernels of the CUDA library: products, quantized weights, attention.
 //
 // Every pointer is device memory unless said otherwise, row-major, sizes already checked by the caller. A function
-// queues its work on `stream` and returns a cudaError_t as an int, 0 for success; nothing waits. T tokens, K inputs,
+// queues its work on simt::stream() and does not wait; a launch that fails throws (see simt.h). T tokens, K inputs,
 // N outputs. Results are the same bits every time: no sum depends on the order in which blocks run.
-//
-// Nothing here needs a CUDA header, so the same declarations serve nvcc and the host build of the tests.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-struct CUstream_st;
-
 namespace salient::cuda {
-
-using Stream = CUstream_st*;
 
 // Element types, numbered as in salient.h.
 enum class Element : uint32_t { F64, F32, F16, BF16, F8_E4M3, I64, I32, I8, U8, BOOL };
@@ -47,20 +41,18 @@ PackedLayout packed_layout(uint32_t N, uint32_t K, uint32_t group, uint32_t bits
 
 // From the canonical form: codes [N, K], scales [N, groups] fp32, zeros [N, groups]. `data` has layout.bytes bytes and
 // starts on 16 bytes. Scales keep 15 bits of mantissa: all of fp16 and bf16, 2^-17 of fp32.
-int pack(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros, void* data,
-         Stream stream);
+void pack(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros, void* data);
 // The same on host memory.
 void pack_on_host(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros,
                   void* data);
 // Rows [first, first + rows) as F32, F16 or BF16: out [rows, K].
-int unpack(const PackedLayout& layout, const void* data, uint32_t first, uint32_t rows, Element type, void* out,
-           Stream stream);
+void unpack(const PackedLayout& layout, const void* data, uint32_t first, uint32_t rows, Element type, void* out);
 
 // y [T, N] = x [T, K] W^T + bias. x and y F32, F16 or BF16; bias F32 [N] or null. fp32 sums. F32 inputs are rounded to
 // fp16 after each row was brought into its range by a power of two; F16 and BF16 are used as they are.
 size_t packed_linear_workspace(const PackedLayout& layout, Element x_type, uint32_t T);
-int packed_linear(const PackedLayout& layout, const void* data, const void* x, Element x_type, const float* bias,
-                  void* y, Element y_type, uint32_t T, const Workspace& workspace, Stream stream);
+void packed_linear(const PackedLayout& layout, const void* data, const void* x, Element x_type, const float* bias,
+                  void* y, Element y_type, uint32_t T, const Workspace& workspace);
 
 // ---------------------------------------------------------------------------------------------------
 // Products
@@ -71,15 +63,15 @@ enum class Precision : uint32_t { Fp32, Fp16, Bf16 };
 // products. Fp16, Bf16: x and W rounded to that type (x after a power of two for each row where it is Fp16), tensor
 // cores with fp32 sums.
 size_t linear_workspace(Element x_type, Element w_type, Precision precision, uint32_t T, uint32_t K, uint32_t N);
-int linear(const void* x, Element x_type, const void* w, Element w_type, const float* bias, void* y, Element y_type,
-           uint32_t T, uint32_t K, uint32_t N, Precision precision, const Workspace& workspace, Stream stream);
+void linear(const void* x, Element x_type, const void* w, Element w_type, const float* bias, void* y, Element y_type,
+           uint32_t T, uint32_t K, uint32_t N, Precision precision, const Workspace& workspace);
 
 // gram [K, K] += x^T x, kept symmetric; x F32 [T, K].
-int accumulate_gram(const float* x, float* gram, uint32_t T, uint32_t K, Stream stream);
+void accumulate_gram(const float* x, float* gram, uint32_t T, uint32_t K);
 
 // y [T, N] = x_scales[t] w_scales[n] (x W^T) + bias with integer sums: x I8 [T, K], w I8 [N, K], bias F32 [N] or null.
-int int8_linear(const int8_t* x, const float* x_scales, const int8_t* w, const float* w_scales, const float* bias,
-                void* y, Element y_type, uint32_t T, uint32_t K, uint32_t N, Stream stream);
+void int8_linear(const int8_t* x, const float* x_scales, const int8_t* w, const float* w_scales, const float* bias,
+                void* y, Element y_type, uint32_t T, uint32_t K, uint32_t N);
 
 // ---------------------------------------------------------------------------------------------------
 // Attention
@@ -94,14 +86,14 @@ struct AttentionShape {
 // Causal attention. q [S * queries, heads * head_dim] as out, k and v [S * keys, kv_heads * head_dim], all of `type` (F32,
 // F16 or BF16); head_dim at most 256. fp32 scores and sums, no queries x keys matrix. A query that sees no key gives zeros.
 size_t attention_workspace(const AttentionShape& shape);
-int attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
-              const Workspace& workspace, Stream stream);
+void attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
+              const Workspace& workspace);
 
 // One step of decoding, with the number of keys in device memory, so that a captured graph serves every step: query
 // position is *length - 1, keys are rows [0, *length) of caches with `capacity` rows. shape.queries is 1, shape.sequences 1,
 // shape.keys and shape.query_start are not used.
 size_t decode_attention_workspace(const AttentionShape& shape, uint32_t capacity);
-int decode_attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
-                     const uint32_t* length, uint32_t capacity, const Workspace& workspace, Stream stream);
+void decode_attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
+                     const uint32_t* length, uint32_t capacity, const Workspace& workspace);
 
 }  // namespace salient::cuda
