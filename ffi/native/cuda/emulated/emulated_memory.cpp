@@ -1,0 +1,96 @@
+#include "emulated_memory.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include <sys/mman.h>
+
+namespace emulated {
+namespace {
+
+struct Memory {
+  std::mutex mutex;
+  std::map<unsigned char*, size_t> blocks;  // bytes mapped
+  size_t used = 0;
+  size_t opened = 0;
+};
+Memory& memory() {
+  static auto* instance = new Memory;
+  return *instance;
+}
+
+// The size of the emulated device; small ones make running out of memory easy to test.
+size_t size_of_device() {
+  const char* text = std::getenv("SALIENT_EMULATED_MEMORY");
+  const size_t mebibytes = text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
+  return (mebibytes == 0 ? 2048 : mebibytes) << 20;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kProtects = false;  // the sanitizer looks after the ends of blocks of malloc instead
+#else
+constexpr bool kProtects = true;
+#endif
+
+size_t mapped_size(size_t bytes) { return kProtects ? (bytes + 4095) / 4096 * 4096 : bytes; }
+
+void protect(const Memory& all, int how) {
+  if (!kProtects) return;
+  for (const auto& [data, bytes] : all.blocks) mprotect(data, bytes, how);
+}
+
+}  // namespace
+
+Opened::Opened() {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  if (all.opened++ == 0) protect(all, PROT_READ | PROT_WRITE);
+}
+
+Opened::~Opened() {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  if (--all.opened == 0) protect(all, PROT_NONE);
+}
+
+void* allocate(size_t bytes) {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  const size_t size = mapped_size(bytes == 0 ? 1 : bytes);
+  if (size > size_of_device() - all.used) return nullptr;
+  void* data;
+  if (kProtects) {
+    data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) return nullptr;
+  } else {
+    data = std::malloc(size);
+    if (data == nullptr) return nullptr;
+  }
+  std::memset(data, 0xff, size);
+  if (kProtects && all.opened == 0) mprotect(data, size, PROT_NONE);
+  all.blocks.emplace(static_cast<unsigned char*>(data), size);
+  all.used += size;
+  return data;
+}
+
+void free(void* data) {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.blocks.find(static_cast<unsigned char*>(data));
+  if (found == all.blocks.end()) std::abort();
+  all.used -= found->second;
+  if (kProtects) munmap(data, found->second);
+  else std::free(data);
+  all.blocks.erase(found);
+}
+
+void left(size_t* left, size_t* total) {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  *total = size_of_device();
+  *left = *total - all.used;
+}
+
+}  // namespace emulated

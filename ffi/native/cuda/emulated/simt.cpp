@@ -1,0 +1,305 @@
+// Runs the threads of a block as fibers of one thread of the host, in turns that end where a thread waits.
+//
+// A thread that never waits needs no stack of its own: a stack serves one thread after the other until one of
+// them waits on it. Exact about who must arrive where; a block that cannot go on ends the program.
+#include "../simt.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <vector>
+
+#include <sys/mman.h>
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+#include "emulated_memory.h"
+
+#if defined(__x86_64__)
+// Saves what a function must keep, stores the stack pointer at *from and goes on at the stack pointer `to`.
+extern "C" void simt_switch(void** from, void* to);
+asm(R"(
+.text
+.globl simt_switch
+.hidden simt_switch
+.type simt_switch, @function
+simt_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size simt_switch, .-simt_switch
+)");
+#endif
+
+namespace simt {
+
+Place place;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kStack = 512 * 1024;
+#else
+constexpr size_t kStack = 128 * 1024;
+#endif
+
+// A suspended flow of control.
+struct Context {
+#if defined(__x86_64__)
+  void* pointer = nullptr;
+#else
+  ucontext_t context{};
+#endif
+  void* fake = nullptr;  // of the address sanitizer
+};
+
+struct Stack {
+  unsigned char* memory;
+  Context context;
+  Stack() {
+    void* mapped = mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) std::abort();
+    memory = static_cast<unsigned char*>(mapped);
+  }
+};
+
+enum class State { Unstarted, Ready, AtBlock, AtWarp, Ended };
+
+struct Thread {
+  State state = State::Unstarted;
+  Stack* stack = nullptr;
+  unsigned parity = 0;
+  unsigned mask = 0;  // that it waits for
+};
+
+struct Warp {
+  unsigned living = 0, arrived = 0;
+  uint64_t slots[2][32] = {};
+};
+
+struct Block {
+  const char* name = "";
+  const std::function<void()>* body = nullptr;
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  size_t arrived = 0, ended = 0;
+  size_t current = 0;
+};
+
+std::mutex running;
+Block block;
+Context scheduler;
+std::vector<std::unique_ptr<Stack>> stacks;
+std::vector<Stack*> idle;
+std::vector<unsigned char> dynamic;
+const void* scheduler_bottom = nullptr;
+size_t scheduler_size = 0;
+
+[[noreturn]] void stuck(const char* what) {
+  std::fprintf(stderr, "Kernel %s, block [%u, %u, %u], thread %zu: %s\n", block.name, place.block.x, place.block.y,
+               place.block.z, block.current, what);
+  std::abort();
+}
+
+void go(Context& from, Context& to, [[maybe_unused]] const void* bottom, [[maybe_unused]] size_t size) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_start_switch_fiber(&from.fake, bottom, size);
+#endif
+#if defined(__x86_64__)
+  simt_switch(&from.pointer, to.pointer);
+#else
+  swapcontext(&from.context, &to.context);
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_finish_switch_fiber(from.fake, nullptr, nullptr);
+#endif
+}
+
+void to_scheduler(Thread& thread) { go(thread.stack->context, scheduler, scheduler_bottom, scheduler_size); }
+
+void set_place(size_t i) {
+  block.current = i;
+  const dim3& size = place.block_size;
+  place.thread.x = static_cast<unsigned>(i % size.x);
+  place.thread.y = static_cast<unsigned>(i / size.x % size.y);
+  place.thread.z = static_cast<unsigned>(i / size.x / size.y);
+}
+
+void release_warp(size_t w) {
+  Warp& warp = block.warps[w];
+  if (warp.arrived == 0) return;
+  const size_t first = w * 32;
+  for (unsigned lane = 0; lane < 32; lane++) {
+    if ((warp.arrived >> lane & 1) == 0) continue;
+    if (((block.threads[first + lane].mask & warp.living) & ~warp.arrived) != 0) return;
+  }
+  for (unsigned lane = 0; lane < 32; lane++) {
+    if ((warp.arrived >> lane & 1) != 0) block.threads[first + lane].state = State::Ready;
+  }
+  warp.arrived = 0;
+}
+
+// What a stack runs: threads of blocks, as long as none waits on it.
+void work() {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_finish_switch_fiber(nullptr, &scheduler_bottom, &scheduler_size);
+#endif
+  for (;;) {
+    (*block.body)();
+    Thread& thread = block.threads[block.current];
+    thread.state = State::Ended;
+    block.ended++;
+    const size_t w = block.current / 32;
+    block.warps[w].living &= ~(1u << (block.current % 32));
+    release_warp(w);
+    to_scheduler(thread);  // comes back as another thread
+  }
+}
+
+void prepare(Stack& stack) {
+#if defined(__x86_64__)
+  auto* top = reinterpret_cast<uint64_t*>(stack.memory + kStack);
+  *--top = 0;                                    // keeps the stack aligned at work's first instruction
+  *--top = reinterpret_cast<uint64_t>(&work);    // where simt_switch returns to
+  for (int i = 0; i < 6; i++) *--top = 0;        // what it takes off
+  stack.context.pointer = top;
+#else
+  getcontext(&stack.context.context);
+  stack.context.context.uc_stack.ss_sp = stack.memory;
+  stack.context.context.uc_stack.ss_size = kStack;
+  stack.context.context.uc_link = nullptr;
+  makecontext(&stack.context.context, work, 0);
+#endif
+}
+
+Stack* take_stack() {
+  if (idle.empty()) {
+    stacks.push_back(std::make_unique<Stack>());
+    prepare(*stacks.back());
+    idle.push_back(stacks.back().get());
+  }
+  Stack* stack = idle.back();
+  idle.pop_back();
+  return stack;
+}
+
+void run_block() {
+  const size_t count = block.threads.size();
+  while (block.ended < count) {
+    bool moved = false;
+    for (size_t i = 0; i < count; i++) {
+      Thread& thread = block.threads[i];
+      if (thread.state != State::Ready && thread.state != State::Unstarted) continue;
+      moved = true;
+      if (thread.state == State::Unstarted) thread.stack = take_stack();
+      thread.state = State::Ready;
+      set_place(i);
+      go(scheduler, thread.stack->context, thread.stack->memory, kStack);
+      if (thread.state == State::Ended) idle.push_back(thread.stack);
+    }
+    if (block.arrived == count) {
+      block.arrived = 0;
+      for (Thread& thread : block.threads) thread.state = State::Ready;
+      moved = true;
+    }
+    if (!moved) {
+      if (block.arrived > 0 && block.ended > 0) stuck("some threads ended and others wait at a barrier");
+      if (block.arrived > 0) stuck("a barrier that only some threads reached");
+      stuck("lanes wait for lanes that do not come");
+    }
+  }
+}
+
+}  // namespace
+
+void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+  const std::lock_guard lock(running);
+  const size_t count = static_cast<size_t>(size.x) * size.y * size.z;
+  block.name = name;
+  // The limits of every GPU of the supported generations.
+  if (count == 0 || count > 1024 || size.z > 64 || shared > 99 * 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
+      grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffff) {
+    std::fprintf(stderr, "Kernel %s cannot be launched: grid [%u, %u, %u], block [%u, %u, %u], %zu bytes shared\n", name,
+                 grid.x, grid.y, grid.z, size.x, size.y, size.z, shared);
+    std::abort();
+  }
+  const emulated::Opened opened;
+  block.body = &body;
+  place.block_size = size;
+  place.grid_size = grid;
+  for (unsigned z = 0; z < grid.z; z++) {
+    for (unsigned y = 0; y < grid.y; y++) {
+      for (unsigned x = 0; x < grid.x; x++) {
+        place.block = {x, y, z};
+        block.threads.assign(count, Thread{});
+        block.warps.assign((count + 31) / 32, Warp{});
+        for (size_t i = 0; i < count; i++) block.warps[i / 32].living |= 1u << (i % 32);
+        block.arrived = block.ended = 0;
+        dynamic.assign(shared + 128, 0xff);
+        run_block();
+      }
+    }
+  }
+}
+
+unsigned char* dynamic_shared() {
+  const auto address = reinterpret_cast<uintptr_t>(dynamic.data());
+  return dynamic.data() + ((128 - address % 128) % 128);
+}
+
+void block_barrier() {
+  Thread& thread = block.threads[block.current];
+  const size_t i = block.current;
+  thread.state = State::AtBlock;
+  block.arrived++;
+  to_scheduler(thread);
+  set_place(i);
+}
+
+void warp_barrier(unsigned mask) {
+  const size_t i = block.current, w = i / 32;
+  Thread& thread = block.threads[i];
+  if ((mask >> (i % 32) & 1) == 0) stuck("a lane that is not in its own mask");
+  thread.mask = mask;
+  thread.state = State::AtWarp;
+  block.warps[w].arrived |= 1u << (i % 32);
+  release_warp(w);
+  if (thread.state == State::Ready) return;
+  to_scheduler(thread);
+  set_place(i);
+}
+
+unsigned lane() { return static_cast<unsigned>(block.current % 32); }
+unsigned living_lanes() { return block.warps[block.current / 32].living; }
+
+uint64_t exchange(unsigned mask, uint64_t bits, unsigned source) {
+  const size_t i = block.current;
+  Thread& thread = block.threads[i];
+  // Two sets of slots: a lane that is ahead writes to the other one, and cannot get further ahead.
+  uint64_t* slots = block.warps[i / 32].slots[thread.parity];
+  thread.parity ^= 1;
+  slots[i % 32] = bits;
+  warp_barrier(mask);
+  const bool there = source < 32 && (mask >> source & 1) != 0 && i / 32 * 32 + source < block.threads.size();
+  return there ? slots[source] : bits;
+}
+
+}  // namespace simt
