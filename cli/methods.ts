@@ -4,16 +4,13 @@
  * @module
  */
 
-import { awq, type AwqOptions, type Plugin, rtn, SalientError } from "../mod.ts";
+import { awq, type Plugin, rtn, SalientError } from "../mod.ts";
+import { loadPlugin, type OfferedOptions } from "./load_plugin.ts";
+import type { MethodName } from "./method_names.ts";
+import type { PluginSettings } from "./plugin_settings.ts";
 
 /** The options that describe a method. */
-export interface MethodOptions {
-  /** Bits of an integer. */
-  readonly bits: number;
-  /** Inputs that share a scale. */
-  readonly groupSize: number;
-  /** Fixed zero point. */
-  readonly symmetric: boolean;
+export interface MethodOptions extends OfferedOptions {
   /** Objective of the AWQ search. */
   readonly objective: "gram" | "module" | undefined;
   /** Search of the AWQ scales. */
@@ -22,46 +19,78 @@ export interface MethodOptions {
   readonly noClip: boolean;
 }
 
-/** The plugin of a method that comes with Salient. */
-export function methodPlugin(method: "awq" | "rtn", options: MethodOptions): Plugin {
-  const grid = {
-    bits: options.bits,
-    groupSize: options.groupSize,
-    symmetric: options.symmetric,
-  };
-  if (method === "rtn") return rtn(grid);
-  const awqOptions: AwqOptions = {
-    ...grid,
-    ...(options.objective === undefined ? {} : { objective: options.objective }),
-    ...(options.search === undefined ? {} : { search: options.search }),
-    ...(options.noClip ? { clip: false } : {}),
-  };
-  return awq(awqOptions);
+/** What is known of a method that comes with Salient. */
+interface Method {
+  /** Makes its plugin. Options come from the user: it checks them. */
+  make(options: object): Plugin;
+  /** Options of its own, from those of the command. */
+  options(command: MethodOptions): object;
+  /** Whether it can leave rounding to another, by `quantize: false`; otherwise nothing may follow it. */
+  readonly transforms: boolean;
+}
+
+const METHODS: Readonly<Record<MethodName, Method>> = {
+  rtn: { make: rtn, options: () => ({}), transforms: false },
+  awq: {
+    make: awq,
+    options: ({ objective, search, noClip }) => ({
+      ...(objective === undefined ? {} : { objective }),
+      ...(search === undefined ? {} : { search }),
+      ...(noClip ? { clip: false } : {}),
+    }),
+    transforms: true,
+  },
+};
+
+/** Plugins that run together. */
+export interface Chain {
+  /** Its name in a table, for example `awq+gptq`. */
+  readonly name: string;
+  /** The plugins, in order. */
+  readonly plugins: readonly Plugin[];
 }
 
 /**
- * A plugin of a third party: the default export of a file or of an npm package, either a plugin or a
- * function that makes one from `{ bits, groupSize, symmetric }`.
+ * The plugins of a chain: names of methods, files and packages. Only the last one of them that rounds does so; methods
+ * before it transform.
+ *
+ * @throws {SalientError} `usage` where a part cannot be loaded, made, or be followed by another.
  */
-export async function loadPlugin(name: string, options: MethodOptions): Promise<Plugin> {
-  const isPackage = name.startsWith("npm:") || name.startsWith("jsr:");
-  const specifier = isPackage ? name : new URL(name, `file://${Deno.cwd()}/`).href;
-  let module: { default?: unknown };
-  try {
-    module = await import(specifier);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new SalientError("usage", `Plugin ${name} cannot be loaded: ${why}`, { cause });
-  }
+export async function buildChain(
+  parts: readonly string[],
+  options: MethodOptions,
+  settings: PluginSettings,
+): Promise<Chain> {
   const { bits, groupSize, symmetric } = options;
-  const plugin = typeof module.default === "function"
-    ? module.default({ bits, groupSize, symmetric })
-    : module.default;
-  if (typeof plugin !== "object" || plugin === null) {
-    throw new SalientError(
-      "usage",
-      `Plugin ${name} has no default export that is a plugin, or a function that returns one`,
-    );
+  const offered = { bits, groupSize, symmetric };
+  const loaded = new Map<number, Plugin>();
+  for (const [i, part] of parts.entries()) {
+    if (!isMethodName(part)) loaded.set(i, await loadPlugin(part, offered, settings));
   }
-  return plugin as Plugin;
+  const last = parts.findLastIndex((_, i) =>
+    !loaded.has(i) || loaded.get(i)?.quantizeLinear !== undefined
+  );
+  const plugins = parts.map((part, i) => {
+    if (!isMethodName(part)) return loaded.get(i) as Plugin;
+    const method = METHODS[part];
+    if (i < last && !method.transforms) {
+      throw new SalientError(
+        "usage",
+        `${part} rounds every linear, so that ${
+          parts[last]
+        } after it has nothing to do: put ${part} last`,
+      );
+    }
+    return method.make({
+      ...offered,
+      ...method.options(options),
+      ...(i < last ? { quantize: false } : {}),
+      ...settings.of([part]),
+    });
+  });
+  return { name: plugins.map(({ name }) => name).join("+"), plugins };
+}
+
+function isMethodName(part: string): part is MethodName {
+  return Object.hasOwn(METHODS, part);
 }

@@ -115,6 +115,14 @@ export const pluginOption = multiple(
   }),
 );
 
+/** Options of plugins. */
+export const setOption = multiple(
+  option("--set", string({ metavar: "NAME.OPTION=VALUE" }), {
+    description:
+      message`An option of a plugin by its name, as awq.gridPoints=40; the value is JSON or text; repeatable`,
+  }),
+);
+
 /** The text that is measured. */
 export const textOption = option("--text", string({ metavar: "FILE" }), {
   description: message`Text to measure perplexity on: a file or an npm: package`,

@@ -37,6 +37,7 @@ export { SalientError } from "./errors.ts";
 export { maxCode } from "./grid.ts";
 export { definePlugin } from "./define_plugin.ts";
 export { checkGridOptions } from "./grid_helpers.ts";
+export { checkOptionNames } from "./check_option_names.ts";
 export type {
   AffineGrid,
   AttentionShape,

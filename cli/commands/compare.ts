@@ -8,9 +8,10 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
-import { choice, integer } from "@optique/core/valueparser";
+import { integer } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
 import { listOf } from "../list_of.ts";
+import { methodChain } from "../method_chain.ts";
 import {
   awqOptions,
   backendOptions,
@@ -19,6 +20,7 @@ import {
   gridOptions,
   modelArgument,
   seqLenOption,
+  setOption,
   textOption,
 } from "../options.ts";
 
@@ -29,11 +31,13 @@ export const compareCommand = command(
     command: constant("compare"),
     model: modelArgument,
     methods: withDefault(
-      option("--methods", listOf(choice(["rtn", "awq"]), "A,B"), {
-        description: message`Methods to compare, with commas between`,
+      option("--methods", listOf(methodChain("NAME"), "A,B"), {
+        description:
+          message`Methods to compare, with commas between: rtn, awq, a plugin's ./file.ts or npm: package, or several with + between, as awq+rtn`,
       }),
-      ["rtn", "awq"] as const,
+      [["rtn"], ["awq"]] as const,
     ),
+    set: setOption,
     bits: withDefault(
       option("--bits", listOf(integer({ min: 2, max: 8 }), "N,N"), {
         description: message`Bits of an integer, with commas between`,
@@ -53,7 +57,8 @@ export const compareCommand = command(
     description:
       message`Quantizes in memory with every method and number of bits, and measures perplexity, time and size of each against the original. Nothing is written.`,
     footer:
-      message`Example: salient compare models/salient-tiny --methods rtn,awq --bits 4,3 --text held-out.txt --seq-len 256`,
+      message`Examples: salient compare models/salient-tiny --methods rtn,awq --bits 4,3 --text held-out --seq-len 256
+salient compare models/salient-tiny --methods rtn,./mine.ts,./mine.ts+rtn --text held-out --seq-len 256`,
   },
 );
 

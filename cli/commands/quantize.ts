@@ -8,8 +8,9 @@ import { object } from "@optique/core/constructs";
 import { type Message, message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { integer, string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
+import { methodChain } from "../method_chain.ts";
 import {
   awqOptions,
   backendOptions,
@@ -20,11 +21,13 @@ import {
   modelArgument,
   pluginOption,
   seqLenOption,
+  setOption,
 } from "../options.ts";
 
 const footer: Message =
   message`Examples: salient quantize models/salient-tiny --out out/tiny-awq --group-size 32
-salient quantize ./llama --method awq --bits 4 --calib my.jsonl --samples 64 --out ./llama-awq`;
+salient quantize ./llama --method awq --bits 4 --calib my.jsonl --samples 64 --out ./llama-awq
+salient quantize ./llama --plugin ./mine.ts --set mine.alpha=0.7 --method rtn --out ./llama-mine`;
 
 /** The command's grammar. */
 export const quantizeCommand = command(
@@ -33,11 +36,13 @@ export const quantizeCommand = command(
     command: constant("quantize"),
     model: modelArgument,
     method: optional(
-      option("--method", choice(["awq", "rtn"], { metavar: "NAME" }), {
-        description: message`How weights are rounded (awq unless a plugin is given)`,
+      option("--method", methodChain("NAME"), {
+        description:
+          message`awq, rtn, or several with + between that run in this order, as awq+rtn (awq unless a plugin is given)`,
       }),
     ),
     plugins: pluginOption,
+    set: setOption,
     bits: withDefault(
       option("--bits", integer({ metavar: "N", min: 2, max: 8 }), {
         description: message`Bits of an integer, 2 to 8`,

@@ -8,16 +8,32 @@ import { loadTokenizer, openModel, readText } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { CompareArguments } from "../commands/compare.ts";
 import { comparisonTable } from "../comparison_table.ts";
-import { type MeasuredRow, measureMethods } from "../measure_methods.ts";
-import { methodPlugin } from "../methods.ts";
+import { type MeasuredRow, measureMethods, type MethodToMeasure } from "../measure_methods.ts";
+import { buildChain } from "../methods.ts";
 import { formatPerplexity } from "../format.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
+import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
 import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
 
+/** What every row runs. Options that are wrong are refused before a model is opened. */
+async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]> {
+  const settings = new PluginSettings(args.set);
+  const methods: MethodToMeasure[] = [];
+  for (const bits of args.bits) {
+    for (const parts of args.methods) {
+      const { name, plugins } = await buildChain(parts, { ...args, bits }, settings);
+      methods.push({ method: name, bits, groupSize: args.groupSize, plugins });
+    }
+  }
+  settings.refuseUnused();
+  return methods;
+}
+
 /** Measures and prints the table. */
 export async function runCompare(args: CompareArguments, signal: AbortSignal): Promise<void> {
+  const methods = await chooseMethods(args);
   using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const tokenizer = await loadTokenizer(args.model);
@@ -25,14 +41,6 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
   const ids = tokenizer.encode(text.text);
   const seqLen = windowLength(args.seqLen, 2048, model);
   const calibration = await calibrate({ ...args, seqLen }, model, signal);
-  const methods = args.bits.flatMap((bits) =>
-    args.methods.map((method) => ({
-      method,
-      bits,
-      groupSize: args.groupSize,
-      plugins: [methodPlugin(method, { ...args, bits })],
-    }))
-  );
   const style = progressStyle(args.json);
   using progress = new RunProgress(style === "lines" ? "none" : style);
   const rows: MeasuredRow[] = [];

@@ -8,19 +8,19 @@ import { openModel, type Plugin, quantize } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { QuantizeArguments } from "../commands/quantize.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
-import { loadPlugin, methodPlugin } from "../methods.ts";
+import { buildChain } from "../methods.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
+import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
 import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
 
 /** The plugins asked for, in order: those of third parties, then the method. */
-async function choosePlugins(args: QuantizeArguments): Promise<Plugin[]> {
-  const plugins: Plugin[] = [];
-  for (const name of args.plugins) plugins.push(await loadPlugin(name, args));
-  if (args.method !== undefined || plugins.length === 0) {
-    plugins.push(methodPlugin(args.method ?? "awq", args));
-  }
+async function choosePlugins(args: QuantizeArguments): Promise<readonly Plugin[]> {
+  const settings = new PluginSettings(args.set);
+  const method = args.method ?? (args.plugins.length === 0 ? ["awq"] : []);
+  const { plugins } = await buildChain([...args.plugins, ...method], args, settings);
+  settings.refuseUnused();
   return plugins;
 }
 

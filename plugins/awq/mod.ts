@@ -76,6 +76,7 @@ export function awq(options: AwqOptions = {}): Plugin {
     },
 
     async quantizeLinear(linear, ctx) {
+      if (!resolved.quantize) return undefined;
       ctx.signal.throwIfAborted();
       const fitted = ctx.grid.resolve(grid, linear);
       const { moment, weight } = linear;

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { checkGridOptions, type GridOptions, SalientError } from "../../core/plugin.ts";
+import {
+  checkGridOptions,
+  checkOptionNames,
+  type GridOptions,
+  SalientError,
+} from "../../core/plugin.ts";
 
 /** How far and how finely weights may be clipped. */
 export interface ClipOptions {
@@ -55,6 +60,11 @@ export interface AwqOptions extends GridOptions {
   tokens?: number;
   /** Calibration sequences that the `"module"` objective runs. Default 32. */
   sequences?: number;
+  /**
+   * Whether the linears are rounded. False leaves that to a plugin after this one, `[awq({ quantize: false }), gptq()]`,
+   * and looks for scales alone. Default true.
+   */
+  quantize?: boolean;
 }
 
 /** {@linkcode AwqOptions} with every default filled in. */
@@ -69,6 +79,7 @@ export interface ResolvedAwqOptions {
   readonly outputs: number;
   readonly tokens: number;
   readonly sequences: number;
+  readonly quantize: boolean;
 }
 
 const NAMES: readonly (keyof AwqOptions)[] = [
@@ -86,6 +97,7 @@ const NAMES: readonly (keyof AwqOptions)[] = [
   "outputs",
   "tokens",
   "sequences",
+  "quantize",
 ];
 
 /**
@@ -94,10 +106,7 @@ const NAMES: readonly (keyof AwqOptions)[] = [
  * @throws {SalientError} `usage`, naming the option and what it may be.
  */
 export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
-  const unknown = Object.keys(options).find((name) => !(NAMES as readonly string[]).includes(name));
-  if (unknown !== undefined) {
-    refuse(`Option ${unknown} of awq is unknown: use ${NAMES.join(", ")}`);
-  }
+  checkOptionNames("awq", options, NAMES);
   const { bits, groupSize, symmetric, scaleDtype, range } = options;
   const grid: GridOptions = {
     ...(bits === undefined ? {} : { bits }),
@@ -108,17 +117,20 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
   };
   checkGridOptions(grid);
   const duo = oneOf("duoScaling", options.duoScaling ?? false, [true, false, "both"]);
+  const quantize = oneOf("quantize", options.quantize ?? true, [true, false]);
+  const clip = resolveClip(options.clip ?? true);
   return {
     grid,
     gridPoints: whole("gridPoints", options.gridPoints ?? 20, 2, 1000),
     weightTerms: duo === "both" ? [false, true] : [duo],
     objective: oneOf("objective", options.objective ?? "gram", ["gram", "module"]),
-    clip: resolveClip(options.clip ?? true),
+    clip: quantize ? clip : undefined,
     search: oneOf("search", options.search ?? "grid", ["grid", "channel"]),
     finalists: whole("finalists", options.finalists ?? 4, 1, 1000),
     outputs: whole("outputs", options.outputs ?? 480, 1, 2 ** 24),
     tokens: whole("tokens", options.tokens ?? 2048, 1, 2 ** 24),
     sequences: whole("sequences", options.sequences ?? 32, 1, 2 ** 20),
+    quantize,
   };
 }
 
@@ -128,10 +140,7 @@ function resolveClip(clip: boolean | ClipOptions): Required<ClipOptions> | undef
     refuse(`Option clip of awq must be true, false or an object but is ${clip}`);
   }
   const { steps = 10, maxShrink = 0.5, sweeps = 2, ...rest } = clip === true ? {} : clip;
-  const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) {
-    refuse(`Option clip.${unknown} of awq is unknown: use steps, maxShrink, sweeps`);
-  }
+  checkOptionNames("awq.clip", rest, ["steps", "maxShrink", "sweeps"]);
   if (typeof maxShrink !== "number" || !(maxShrink > 0 && maxShrink <= 1)) {
     refuse(`Option clip.maxShrink of awq must lie above 0 and at most at 1 but is ${maxShrink}`);
   }

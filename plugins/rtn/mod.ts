@@ -8,10 +8,10 @@
 
 import {
   checkGridOptions,
+  checkOptionNames,
   definePlugin,
   type GridOptions,
   type Plugin,
-  SalientError,
 } from "../../core/plugin.ts";
 
 /** What {@linkcode rtn} takes: the grid. */
@@ -42,14 +42,7 @@ const NAMES: readonly string[] = [
  * ```
  */
 export function rtn(options: RtnOptions = {}): Plugin {
-  const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw new SalientError(
-      "usage",
-      `Option ${unknown} of rtn is unknown: use ${NAMES.join(", ")}`,
-      { plugin: "rtn" },
-    );
-  }
+  checkOptionNames("rtn", options, NAMES);
   checkGridOptions(options);
   const grid = { ...options };
   return definePlugin({

@@ -115,6 +115,28 @@ Deno.test("compare prints the table and its JSON", async () => {
   });
 });
 
+Deno.test("compare measures chains and plugins of third parties", async () => {
+  await inDirectory(async (directory) => {
+    const text = await shortText(directory);
+    const run = await runSalient(
+      ...["compare", MODEL, "--methods", "rtn,awq+rtn,./tests/fixtures/plugins/rounder.ts"],
+      ...["--bits", "3", "--text", text, "--set", "rounder.bits=8", "--set", "awq.gridPoints=3"],
+      ...["--calib", text, "--samples", "4", "--seq-len", "64", "--group-size", "64", "--json"],
+    );
+    assert.equal(run.status, 0, run.stderr);
+    const rows: { method: string; perplexity: number }[] = JSON.parse(run.stdout).rows;
+    assert.deepEqual(rows.map(({ method }) => method), [
+      "original",
+      "rtn",
+      "awq+rtn",
+      "my-rounder",
+    ]);
+    const [original, rtn, chain, plugin] = rows.map(({ perplexity }) => perplexity);
+    assert.ok(chain! !== rtn, "awq has changed nothing");
+    assert.ok(Math.abs(plugin! / original! - 1) < 0.02, "--set has not reached the plugin");
+  });
+});
+
 Deno.test("doctor says which backends work", async () => {
   const run = await runSalient("doctor", "--json");
   assert.equal(run.status, 0);

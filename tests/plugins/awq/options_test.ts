@@ -13,6 +13,7 @@ Deno.test("resolveAwqOptions() fills in the defaults", () => {
     search: "grid",
     finalists: 4,
     outputs: 480,
+    quantize: true,
     tokens: 2048,
     sequences: 32,
   });
@@ -57,7 +58,7 @@ Deno.test("awq() refuses wrong options by name", () => {
     [{ clip: { maxShrink: 0 } }, /clip\.maxShrink/],
     [{ clip: { maxShrink: NaN } }, /clip\.maxShrink/],
     [{ clip: { sweeps: -1 } }, /clip\.sweeps/],
-    [{ clip: { step: 3 } }, /clip\.step of awq is unknown/],
+    [{ clip: { step: 3 } }, /step of awq\.clip is unknown: did you mean steps/],
     [{ search: "all" }, /search/],
     [{ finalists: 0 }, /finalists/],
     [{ outputs: 0 }, /outputs/],
