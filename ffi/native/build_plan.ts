@@ -37,6 +37,7 @@ const COMPILE_FLAGS = [
   "-pthread",
   "-Wall",
   "-Wextra",
+  "-Iabi",
 ];
 
 /** Flags of linking. The library stays in memory once opened: its threads may be asleep in it. */
@@ -75,11 +76,16 @@ export function compileFlags(source: string): string[] {
   return [...COMPILE_FLAGS];
 }
 
+function filesOf(folder: string, names: RegExp): string[] {
+  return [...Deno.readDirSync(new URL(`${folder}/`, NATIVE_ROOT))]
+    .filter((entry) => entry.isFile && names.test(entry.name))
+    .map((entry) => `${folder}/${entry.name}`);
+}
+
 /** Paths of the sources and headers below `ffi/native/` for an architecture, sorted. */
 export function sourceFiles(arch: string): string[] {
-  const inside = [...Deno.readDirSync(new URL("cpu/", NATIVE_ROOT))]
-    .filter((entry) => entry.isFile && /\.(cpp|h)$/.test(entry.name))
-    .map((entry) => `cpu/${entry.name}`)
+  const inside = ["abi", "cpu"]
+    .flatMap((folder) => filesOf(folder, /\.(cpp|h)$/))
     .filter((path) => (architectureOf(path) ?? arch) === arch);
   return ["salient.h", ...inside].sort();
 }

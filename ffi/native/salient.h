@@ -50,6 +50,10 @@ SALIENT_API int32_t salient_set_threads(uint32_t count);
 /* Instruction set: 0 scalar, 1 AVX2, 2 AVX-512, 3 AVX-512 BF16; on AArch64 4 NEON, 5 NEON with integer dot
    products, 6 with those and bf16 dot products. Refused where the processor lacks it. */
 SALIENT_API int32_t salient_force_isa(uint32_t level);
+/* Says what a device is. text: its name, UTF-8, at most `length` bytes. reals[8]: devices there are (0 for the CPU
+   library), major and minor compute capability, bytes of memory, bytes free, versions of the driver and of the
+   runtime (1000 major + 10 minor), bytes of the name. The first call that succeeds chooses the device for the process. */
+SALIENT_API int32_t salient_device(uint32_t index, uint8_t* text, uint32_t length, double* reals);
 /* reals[3], all of this process: bytes of living tensors and packed weights, highest resident set so far,
    bytes kept for reuse. */
 SALIENT_API int32_t salient_memory(double* reals);

@@ -34,6 +34,15 @@ export const OBJECT_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_device: {
+    parameters: [
+      "u32", // uint32_t index
+      "buffer", // uint8_t *text
+      "u32", // uint32_t length
+      "buffer", // double reals[8]
+    ],
+    result: "i32",
+  },
   salient_memory: {
     parameters: [
       "buffer", // double reals[3]

@@ -133,4 +133,17 @@ void trim_memory() {
 #endif
 }
 
+// ---------------------------------------------------------------------------------------------------
+// Kernels read what the host reads.
+
+bool tensors_are_host_memory() { return true; }
+void copy_in(void* tensor, const void* host, size_t bytes) { std::memcpy(tensor, host, bytes); }
+void copy_out(void* host, const void* tensor, size_t bytes) { std::memcpy(host, tensor, bytes); }
+void copy_within(void* target, const void* source, size_t bytes) { std::memmove(target, source, bytes); }
+TensorRef resident(TensorRef tensor) { return tensor; }
+void forget_resident(const File&, uint64_t, uint64_t) {}
+Call::Call() = default;
+Call::~Call() = default;
+void Call::finish() {}
+
 }  // namespace salient

@@ -36,6 +36,12 @@ void quantize(const void* w, DType type, const Grid& grid, const float* bounds, 
   });
 }
 
+uint8_t largest_code(const uint8_t* codes, size_t n) {
+  uint8_t largest = 0;
+  for (size_t i = 0; i < n; ++i) largest = codes[i] > largest ? codes[i] : largest;
+  return largest;
+}
+
 void dequantize(const uint8_t* codes, const float* scales, const uint8_t* zeros, const Grid& grid, float* w,
                 size_t N, size_t K) {
   const Level& level = salient::level();

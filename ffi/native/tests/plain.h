@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "../cpu/kernels.h"
+#include "../abi/kernels.h"
 
 namespace plain {
 using salient::DType;

@@ -1,4 +1,6 @@
-// The compute kernels behind the C ABI: raw pointers, row-major, sizes already checked by the caller.
+// The compute kernels behind the C ABI: raw pointers, row-major, sizes already checked by the caller. The CPU and the
+// CUDA library each have their own; what belongs to a tensor (w, codes, moments, candidates) is memory of the device
+// there, what belongs to the caller (ids, targets, factors, s, losses, means, order) is the host's in both.
 //
 // T tokens, K inputs, N outputs, G = K / group. Every function is deterministic and gives the same bits
 // for every number of threads. None throws except std::bad_alloc.
@@ -13,7 +15,7 @@ namespace salient {
 enum class DType : uint32_t { F64, F32, F16, BF16, F8_E4M3, I64, I32, I8, U8, BOOL };
 
 // ---------------------------------------------------------------------------------------------------
-// Machine
+// Machine (of the CPU library)
 
 // Levels of x86_64, then levels of AArch64; of each, a higher one needs all that the lower ones need.
 enum class Isa : uint32_t { Scalar, Avx2, Avx512, Avx512Bf16, Neon, NeonDot, NeonBf16 };
@@ -80,6 +82,7 @@ size_t packed_bytes(const Packed* packed);
 // y [T, N] = x [T, K] W^T + bias, fp32 activations, without unpacking W as a whole.
 void packed_linear(const Packed* packed, const float* x, const float* bias, float* y, size_t T);
 
+uint8_t largest_code(const uint8_t* codes, size_t n);
 // codes [N, K], scales [N, G], zeros [N, G]; bounds [N, G] or null.
 void quantize(const void* w, DType type, const Grid& grid, const float* bounds,  //
               uint8_t* codes, float* scales, uint8_t* zeros, size_t N, size_t K);

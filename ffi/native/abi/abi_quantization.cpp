@@ -326,10 +326,8 @@ int32_t salient_pack(uint32_t codes, uint32_t scales, uint32_t zeros, const uint
     const Quantized q = quantized_at(codes, scales, zeros, numbers);
     if (q.N == 0) fail(SALIENT_INVALID, "The weight is empty");
     // Codes beyond the grid would be cut to four bits, so they are refused rather than changed.
-    const uint8_t most = static_cast<uint8_t>((1u << q.grid.bits) - 1);
-    for (size_t i = 0; i < q.codes->size; i++) {
-      if (q.codes->data[i] > most) fail(SALIENT_INVALID, "Code %u is above %u", q.codes->data[i], most);
-    }
+    const uint8_t most = static_cast<uint8_t>((1u << q.grid.bits) - 1), found = largest_code(q.codes->data, q.codes->size);
+    if (found > most) fail(SALIENT_INVALID, "Code %u is above %u", found, most);
     Packed* packed = pack(q.codes->data, q.scales->f32(), q.zeros->data, q.grid, q.N, q.K);
     std::shared_ptr<PackedWeight> weight;
     try {

@@ -25,11 +25,21 @@ struct Failure {
 // Keeps the text and returns the status that names it.
 int32_t keep_failure(int32_t code, const std::string& text) noexcept;
 
+// Around each call: what the library needs before and after it. `finish` is not called after a failure.
+class Call {
+ public:
+  Call();
+  ~Call();
+  void finish();
+};
+
 // Runs the body of an exported function. Nothing leaves it but a status.
 template <class Body>
 int32_t guard(Body&& body) noexcept {
   try {
+    Call call;
     body();
+    call.finish();
     return SALIENT_OK;
   } catch (const Failure& failure) {
     return keep_failure(failure.code, failure.text);
@@ -45,7 +55,7 @@ int32_t guard(Body&& body) noexcept {
 // ---------------------------------------------------------------------------------------------------
 // Memory
 
-// A block of memory, 64-byte aligned, counted as allocated while it lives.
+// A block of a tensor's memory, at least 64-byte aligned, counted as allocated while it lives.
 class Block {
  public:
   explicit Block(size_t bytes, bool zeroed = false);
@@ -68,6 +78,13 @@ void count_allocated(size_t bytes);
 void count_freed(size_t bytes);
 // Gives cached blocks and free heap pages back to the system.
 void trim_memory();
+
+// Tensors' memory may be that of a device, which only kernels and these functions can touch.
+bool tensors_are_host_memory();
+void copy_in(void* tensor, const void* host, size_t bytes);
+void copy_out(void* host, const void* tensor, size_t bytes);
+// Both inside tensors; they may overlap.
+void copy_within(void* target, const void* source, size_t bytes);
 
 // ---------------------------------------------------------------------------------------------------
 // Objects
@@ -96,8 +113,8 @@ struct Tensor final : Object {
   size_t size = 0;   // elements
   size_t bytes = 0;  // their bytes
   uint8_t* data = nullptr;
-  std::shared_ptr<Block> block;  // one of the two owns `data`
-  std::shared_ptr<File> file;
+  std::shared_ptr<Block> block;  // one of the two owns `data`; both are there in the copy of a file's view that
+  std::shared_ptr<File> file;    // resident() made
 
   Tensor(DType dtype, std::vector<uint32_t> shape);
   size_t rows() const { return shape.empty() ? 1 : shape[0]; }
@@ -131,6 +148,14 @@ uint32_t publish(std::shared_ptr<Object> object);
 std::shared_ptr<Object> find(uint32_t handle);
 void release(uint32_t handle);
 
+// The tensor as it is stored: a view of a file may not be where kernels can read it.
+TensorRef stored_at(uint32_t handle, const char* what);
+// The same where kernels can read it: the tensor itself, or the library's copy of a file's view, which lives at
+// least as long as the result.
+TensorRef resident(TensorRef tensor);
+// Ends the copies of views that lie in a range of a file, or in any part of it.
+void forget_resident(const File& file, uint64_t offset, uint64_t length);
+// A tensor that kernels can read.
 TensorRef tensor_at(uint32_t handle, const char* what);
 // Also checks the element type.
 TensorRef tensor_at(uint32_t handle, const char* what, DType dtype);

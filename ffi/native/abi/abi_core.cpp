@@ -1,4 +1,4 @@
-// Exported functions: the library, handles, files and plain tensors.
+// Exported functions: memory, handles, files and plain tensors.
 
 #include <algorithm>
 #include <cerrno>
@@ -48,6 +48,16 @@ size_t row_bytes(const Tensor& tensor) {
   return bytes;
 }
 
+// Element i of a type that is not a float type.
+float whole_number(const uint8_t* bytes, DType type, size_t i) {
+  switch (type) {
+    case DType::I64: return static_cast<float>(reinterpret_cast<const int64_t*>(bytes)[i]);
+    case DType::I32: return static_cast<float>(reinterpret_cast<const int32_t*>(bytes)[i]);
+    case DType::I8: return static_cast<float>(static_cast<int8_t>(bytes[i]));
+    default: return static_cast<float>(bytes[i]);
+  }
+}
+
 size_t page_size() {
   static const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   return size;
@@ -69,32 +79,6 @@ void check_range(const File& file, uint64_t offset, uint64_t length) {
 }  // namespace
 
 uint32_t salient_abi_version(void) { return SALIENT_ABI_VERSION; }
-
-uint32_t salient_describe(uint8_t* text, uint32_t length) {
-  if (text == nullptr) return 0;
-  char line[128];
-  const int count = std::snprintf(line, sizeof line, "%s, %u thread%s", isa_name(isa()), threads(),
-                                  threads() == 1 ? "" : "s");
-  const size_t written = std::min<size_t>(count < 0 ? 0 : static_cast<size_t>(count), length);
-  std::memcpy(text, line, written);
-  return static_cast<uint32_t>(written);
-}
-
-int32_t salient_set_threads(uint32_t count) {
-  return guard([&] {
-    if (count > 1024) fail(SALIENT_INVALID, "At most 1024 threads can be used, not %u", count);
-    set_threads(count);
-  });
-}
-
-int32_t salient_force_isa(uint32_t level) {
-  return guard([&] {
-    if (level >= kIsas) fail(SALIENT_INVALID, "Unknown instruction set %u", level);
-    if (!force_isa(static_cast<Isa>(level))) {
-      fail(SALIENT_INVALID, "This processor lacks %s", isa_name(static_cast<Isa>(level)));
-    }
-  });
-}
 
 int32_t salient_memory(double* reals) {
   return guard([&] {
@@ -175,7 +159,7 @@ int32_t salient_file_tensor(uint32_t handle, uint64_t offset, uint32_t dtype, co
     } else if (offset % element_bytes(type) != 0) {
       // Kernels read whole elements, so these bytes are moved to where elements may begin.
       const TensorRef copy = new_tensor(type, view->shape);
-      std::memcpy(copy->data, file->data + offset, copy->bytes);
+      copy_in(copy->data, file->data + offset, copy->bytes);
       out[0] = publish(copy);
     } else {
       view->file = file;
@@ -194,6 +178,7 @@ int32_t salient_file_release(uint32_t handle, uint64_t offset, uint64_t length) 
     const uint64_t begin = (offset + page - 1) / page * page;
     const uint64_t end = offset + length == file->bytes ? file->bytes : (offset + length) / page * page;
     if (end > begin) madvise(file->data + begin, end - begin, MADV_DONTNEED);
+    forget_resident(*file, offset, length);
   });
 }
 
@@ -218,7 +203,7 @@ int32_t salient_upload(const uint8_t* data, uint64_t bytes, uint32_t dtype, cons
     }
     if (bytes > 0) {
       check_buffer(data, "the data");
-      std::memcpy(tensor->data, data, bytes);
+      copy_in(tensor->data, data, bytes);
     }
     out[0] = publish(tensor);
   });
@@ -233,44 +218,42 @@ int32_t salient_download(uint32_t handle, float* data, uint64_t count) {
     }
     if (count == 0) return;
     check_buffer(data, "the values");
-    const uint8_t* bytes = tensor->data;
-    switch (tensor->dtype) {
-      case DType::I64:
-        for (size_t i = 0; i < count; i++) data[i] = static_cast<float>(reinterpret_cast<const int64_t*>(bytes)[i]);
-        break;
-      case DType::I32:
-        for (size_t i = 0; i < count; i++) data[i] = static_cast<float>(reinterpret_cast<const int32_t*>(bytes)[i]);
-        break;
-      case DType::I8:
-        for (size_t i = 0; i < count; i++) data[i] = static_cast<float>(static_cast<int8_t>(bytes[i]));
-        break;
-      case DType::U8:
-      case DType::BOOL:
-        for (size_t i = 0; i < count; i++) data[i] = static_cast<float>(bytes[i]);
-        break;
-      default:
-        convert(bytes, tensor->dtype, data, DType::F32, count);
+    if (is_float(tensor->dtype)) {
+      if (tensors_are_host_memory()) {
+        convert(tensor->data, tensor->dtype, data, DType::F32, count);
+      } else if (tensor->dtype == DType::F32) {
+        copy_out(data, tensor->data, tensor->bytes);
+      } else {
+        const TensorRef wide = new_tensor(DType::F32, tensor->shape);
+        convert(tensor->data, tensor->dtype, wide->data, DType::F32, count);
+        copy_out(data, wide->data, wide->bytes);
+      }
+      return;
     }
+    std::vector<uint8_t> bytes(tensor->bytes);
+    copy_out(bytes.data(), tensor->data, tensor->bytes);
+    for (size_t i = 0; i < count; i++) data[i] = whole_number(bytes.data(), tensor->dtype, i);
   });
 }
 
 int32_t salient_download_bytes(uint32_t handle, uint8_t* data, uint64_t bytes) {
   return guard([&] {
-    const TensorRef tensor = tensor_at(handle, "tensor");
+    const TensorRef tensor = stored_at(handle, "tensor");
     if (bytes != tensor->bytes) {
       fail(SALIENT_INVALID, "The tensor has %zu bytes, not %llu", tensor->bytes,
            static_cast<unsigned long long>(bytes));
     }
     if (bytes == 0) return;
     check_buffer(data, "the bytes");
-    std::memcpy(data, tensor->data, bytes);
+    if (tensor->file != nullptr) std::memcpy(data, tensor->data, bytes);
+    else copy_out(data, tensor->data, bytes);
   });
 }
 
 int32_t salient_rows(uint32_t handle, uint32_t start, uint32_t count, uint32_t* out) {
   return guard([&] {
     check_buffer(out, "the handle");
-    const TensorRef tensor = tensor_at(handle, "tensor");
+    const TensorRef tensor = stored_at(handle, "tensor");
     if (tensor->shape.empty() || start > tensor->shape[0] || count > tensor->shape[0] - start) {
       fail(SALIENT_INVALID, "Rows %u to %llu are not all in %s", start,
            static_cast<unsigned long long>(start) + count, shape_text(tensor->shape).c_str());
@@ -284,7 +267,7 @@ int32_t salient_rows(uint32_t handle, uint32_t start, uint32_t count, uint32_t* 
 int32_t salient_reshape(uint32_t handle, const uint32_t* shape, uint32_t rank, uint32_t* out) {
   return guard([&] {
     check_buffer(out, "the handle");
-    const TensorRef tensor = tensor_at(handle, "tensor");
+    const TensorRef tensor = stored_at(handle, "tensor");
     const TensorRef view = view_of(*tensor, checked_shape(shape, rank), 0);
     if (view->size != tensor->size) {
       fail(SALIENT_INVALID, "%s and %s do not have as many elements", shape_text(tensor->shape).c_str(),
@@ -322,6 +305,6 @@ int32_t salient_copy_rows(uint32_t source_handle, uint32_t target_handle, uint32
            shape_text(target->shape).c_str(), row);
     }
     if (source->bytes == 0) return;
-    std::memmove(target->data + row * row_bytes(*target), source->data, source->bytes);
+    copy_within(target->data + row * row_bytes(*target), source->data, source->bytes);
   });
 }

@@ -230,7 +230,7 @@ std::vector<uint32_t> checked_shape(const uint32_t* shape, uint32_t rank) {
 // ---------------------------------------------------------------------------------------------------
 // Checks
 
-TensorRef tensor_at(uint32_t handle, const char* what) {
+TensorRef stored_at(uint32_t handle, const char* what) {
   std::shared_ptr<Object> object = find(handle);
   if (object == nullptr || object->kind != Kind::Tensor) {
     fail(SALIENT_INVALID, "The %s is not a living tensor (handle %u)", what, handle);
@@ -238,12 +238,14 @@ TensorRef tensor_at(uint32_t handle, const char* what) {
   return std::static_pointer_cast<Tensor>(std::move(object));
 }
 
+TensorRef tensor_at(uint32_t handle, const char* what) { return resident(stored_at(handle, what)); }
+
 TensorRef tensor_at(uint32_t handle, const char* what, DType dtype) {
-  TensorRef tensor = tensor_at(handle, what);
+  TensorRef tensor = stored_at(handle, what);
   if (tensor->dtype != dtype) {
     fail(SALIENT_INVALID, "The %s must be %s but is %s", what, dtype_name(dtype), dtype_name(tensor->dtype));
   }
-  return tensor;
+  return resident(std::move(tensor));
 }
 
 static void check_matrix(const Tensor& tensor, const char* what, size_t K) {
@@ -260,12 +262,12 @@ TensorRef matrix_at(uint32_t handle, const char* what, DType dtype, size_t K) {
 }
 
 TensorRef float_matrix_at(uint32_t handle, const char* what, size_t K) {
-  TensorRef tensor = tensor_at(handle, what);
+  TensorRef tensor = stored_at(handle, what);
   if (!is_float(tensor->dtype)) {
     fail(SALIENT_INVALID, "The %s must be of a float type but is %s", what, dtype_name(tensor->dtype));
   }
   check_matrix(*tensor, what, K);
-  return tensor;
+  return resident(std::move(tensor));
 }
 
 std::shared_ptr<File> file_at(uint32_t handle) {
@@ -277,7 +279,7 @@ std::shared_ptr<File> file_at(uint32_t handle) {
 }
 
 void check_writable(const Tensor& tensor, const char* what) {
-  if (tensor.block == nullptr) fail(SALIENT_INVALID, "The %s is a view of a file and cannot be changed", what);
+  if (tensor.file != nullptr) fail(SALIENT_INVALID, "The %s is a view of a file and cannot be changed", what);
 }
 
 void check_shape(const Tensor& tensor, const char* what, size_t rows, size_t columns) {
