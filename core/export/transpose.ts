@@ -1,19 +1,26 @@
 /**
- * Transposes small matrices of numbers.
+ * Transposes matrices of numbers.
  *
  * @module
  */
 
-/** [rows, columns] to [columns, rows]. */
-export function transpose(
-  values: Float32Array,
-  rows: number,
-  columns: number,
-): Float32Array<ArrayBuffer> {
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      result[column * rows + row] = values[row * columns + column]!;
+/** Side of the square that is transposed at a time, so that both sides stay in the cache. */
+const SIDE = 32;
+
+/** [rows, columns] to [columns, rows], in new memory. */
+export function transpose<
+  T extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+>(values: T, rows: number, columns: number): T {
+  const result = values.slice() as T;
+  for (let top = 0; top < rows; top += SIDE) {
+    const bottom = Math.min(rows, top + SIDE);
+    for (let left = 0; left < columns; left += SIDE) {
+      const right = Math.min(columns, left + SIDE);
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          result[column * rows + row] = values[row * columns + column]!;
+        }
+      }
     }
   }
   return result;

@@ -1,0 +1,67 @@
+/**
+ * What llama.cpp calls the way a byte-level tokenizer cuts text into words.
+ *
+ * @module
+ */
+
+import { isJsonObject } from "../checkpoint/read_json.ts";
+import type { Json, JsonObject } from "../checkpoint/types.ts";
+
+const LLAMA3 =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const QWEN2 = LLAMA3.replace("\\p{N}{1,3}", "\\p{N}");
+const TEKKEN =
+  "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+/** Patterns of words, and the pre-tokenizer of that name in llama.cpp (`ignore_merges` where it sets that). */
+const PATTERNS: readonly {
+  readonly pattern: string;
+  readonly ignoreMerges: boolean;
+  readonly name: string;
+}[] = [
+  { pattern: LLAMA3, ignoreMerges: true, name: "llama-bpe" },
+  { pattern: LLAMA3, ignoreMerges: false, name: "dbrx" },
+  { pattern: QWEN2, ignoreMerges: false, name: "qwen2" },
+  { pattern: TEKKEN, ignoreMerges: true, name: "tekken" },
+];
+
+/**
+ * The name, for example `llama-bpe`; undefined where llama.cpp is not known to have the same.
+ *
+ * @param definition The whole `tokenizer.json`, of a byte-level byte-pair model.
+ */
+export function preTokenizerName(definition: JsonObject): string | undefined {
+  const model = isJsonObject(definition["model"] ?? null) ? definition["model"] as JsonObject : {};
+  const ignoreMerges = model["ignore_merges"] === true;
+  const steps = flatten(definition["pre_tokenizer"] ?? null);
+  const last = steps.at(-1);
+  if (last?.["type"] !== "ByteLevel" || last["add_prefix_space"] === true) return undefined;
+  if (normalizes(definition["normalizer"] ?? null)) return undefined;
+  const before = steps.slice(0, -1);
+  if (last["use_regex"] !== false) {
+    if (ignoreMerges) return undefined;
+    if (before.length === 0) return "gpt-2";
+    const digits = before.length === 1 && before[0]?.["type"] === "Digits" &&
+      before[0]["individual_digits"] === true;
+    return digits ? "smollm" : undefined;
+  }
+  const [split] = before;
+  if (before.length !== 1 || split?.["type"] !== "Split" || split["behavior"] !== "Isolated") {
+    return undefined;
+  }
+  const pattern = isJsonObject(split["pattern"] ?? null) ? split["pattern"] as JsonObject : {};
+  return PATTERNS.find((known) =>
+    known.pattern === pattern["Regex"] && known.ignoreMerges === ignoreMerges
+  )?.name;
+}
+
+/** NFC changes next to nothing and llama.cpp leaves it out; anything else does. */
+function normalizes(normalizer: Json): boolean {
+  return isJsonObject(normalizer) && normalizer["type"] !== "NFC";
+}
+
+function flatten(part: Json): readonly JsonObject[] {
+  if (!isJsonObject(part)) return [];
+  const inner = part["pretokenizers"];
+  return part["type"] === "Sequence" && Array.isArray(inner) ? inner.flatMap(flatten) : [part];
+}
