@@ -14,15 +14,14 @@
  */
 
 import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
-import type { JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { decodeAwqGemm } from "./awq_gemm_decode.ts";
-import { recogniseAwqGemm } from "./awq_gemm_config.ts";
+import { awqConfig } from "./awq_config.ts";
+import { recogniseAwq } from "./awq_recognise.ts";
 import { AWQ_LAYOUT } from "./awq_layout.ts";
-import { sharedGrid } from "./shared_grid.ts";
 import { transpose } from "./transpose.ts";
-import type { ExportedLinear, ExportFormat, StoredTensor } from "./types.ts";
+import type { ExportFormat, StoredTensor } from "./types.ts";
 
 /**
  * The `awq-gemm` format. Integers of fewer than 4 bits lie in 4-bit containers, so that engines load
@@ -39,8 +38,8 @@ export const awqGemm: ExportFormat = {
     outputs * inputs / 2 + outputs * (inputs / groupSize) * 2.5,
   encode,
   decode: decodeAwqGemm,
-  config,
-  recognise: recogniseAwqGemm,
+  config: (linears, skipped) => awqConfig("gemm", linears, skipped),
+  recognise: (config) => recogniseAwq("gemm", config),
 };
 
 function check(linear: LinearInfo, grid: AffineGrid): void {
@@ -89,20 +88,4 @@ async function encode(weight: QuantizedWeight, ops: Ops): Promise<readonly Store
     { suffix: ".qzeros", dtype: "I32", tensor: qzeros },
     { suffix: ".scales", dtype: "F16", tensor: scales },
   ];
-}
-
-function config(
-  linears: ReadonlyMap<string, ExportedLinear>,
-  skipped: readonly string[],
-): JsonObject {
-  const { bits, groupSize } = sharedGrid(linears.values());
-  return {
-    quant_method: "awq",
-    zero_point: true,
-    group_size: groupSize,
-    bits: 4,
-    version: "gemm",
-    modules_to_not_convert: skipped.length === 0 ? null : [...skipped],
-    ...(bits === 4 ? {} : { salient: { bits } }),
-  };
 }

@@ -13,6 +13,7 @@ import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { awqGemvWords } from "./awq_gemv_words.ts";
 import { damaged } from "./damaged.ts";
+import { isSymmetric } from "./is_symmetric.ts";
 import { storedLinear } from "./stored_linear.ts";
 import { storedScales } from "./stored_scales.ts";
 import { storedView } from "./stored_view.ts";
@@ -58,7 +59,13 @@ export async function decodeAwqGemv(
   const scales = stack.use(ops.upload(values, "F32", [outputs, groups]));
   const owned = stack.move();
   return {
-    grid: { bits, groupSize, symmetric: false, scaleDtype: read.scaleDtype, range: "minmax" },
+    grid: {
+      bits,
+      groupSize,
+      symmetric: isSymmetric(points, bits),
+      scaleDtype: read.scaleDtype,
+      range: "minmax",
+    },
     codes,
     scales,
     zeros,

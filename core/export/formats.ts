@@ -10,13 +10,24 @@ import type { JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { StoredQuantization } from "../model/model.ts";
 import { awqGemm } from "./awq_gemm.ts";
+import { awqGemv } from "./awq_gemv.ts";
 import { closestName } from "./closest_name.ts";
+import { makeGptq } from "./gptq.ts";
+import { packQuantized } from "./pack_quantized.ts";
 import type { ExportFormat } from "./types.ts";
 
 /** Every format, by its name on the command line. A new one is added here. */
 export const exportFormats: ReadonlyMap<string, ExportFormat> = new Map(
-  [awqGemm].map((format) => [format.name, format]),
+  [awqGemm, awqGemv, makeGptq("gptq"), makeGptq("gptq-v2"), packQuantized].map((
+    format,
+  ) => [format.name, format]),
 );
+
+/** Other names by which people know a format. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["compressed-tensors", "pack-quantized"],
+  ["gptq-v1", "gptq"],
+]);
 
 /**
  * The format of that name.
@@ -33,11 +44,11 @@ export const exportFormats: ReadonlyMap<string, ExportFormat> = new Map(
  * ```
  */
 export function findFormat(name: string): ExportFormat {
-  const format = exportFormats.get(name);
+  const format = exportFormats.get(ALIASES.get(name) ?? name);
   if (format !== undefined) return format;
   const names = [...exportFormats.keys()];
   const near = closestName(name, names);
-  const advice = near === undefined ? `use ${names.join(" or ")}` : `did you mean ${near}?`;
+  const advice = near === undefined ? `use ${names.join(", ")}` : `did you mean ${near}?`;
   throw new SalientError("usage", `There is no format ${showName(name)}: ${advice}`);
 }
 
@@ -70,6 +81,7 @@ export function recogniseFormat(config: JsonObject): RecognisedFormat | undefine
   const shown = typeof method === "string" ? showName(method) : "a method that it does not name";
   throw new SalientError(
     "input",
-    `The checkpoint is quantized with ${shown}, which this version does not read: it reads awq (gemm) and plain weights`,
+    `The checkpoint is quantized with ${shown}, which this version does not read: it reads awq, gptq, ` +
+      `compressed-tensors (pack-quantized) and plain weights`,
   );
 }

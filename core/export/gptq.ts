@@ -106,8 +106,8 @@ function lessOne(zeros: Uint8Array): void {
   if (zeros.includes(0)) {
     throw new SalientError(
       "input",
-      "Format gptq stores zero points less one, and one of this linear is 0, which its readers take for " +
-        "different things: use gptq-v2, or a symmetric grid",
+      "Format gptq stores zero points less one, and one here is 0, which its readers take for different " +
+        "things: use gptq-v2, or a symmetric grid",
     );
   }
   for (let i = 0; i < zeros.length; i++) zeros[i]! -= 1;

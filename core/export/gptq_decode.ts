@@ -12,6 +12,7 @@ import type { StoredQuantization } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { damaged } from "./damaged.ts";
 import type { GptqVersion } from "./gptq.ts";
+import { isSymmetric } from "./is_symmetric.ts";
 import { storedLinear } from "./stored_linear.ts";
 import { storedScales } from "./stored_scales.ts";
 import { storedView } from "./stored_view.ts";
@@ -64,8 +65,7 @@ export async function decodeGptq(
   const zeros = stack.use(ops.upload(points, "U8", [outputs, groups]));
   const turned = transpose(values, groups, outputs);
   const scales = stack.use(ops.upload(turned, "F32", [outputs, groups]));
-  const middle = 2 ** (bits - 1);
-  const symmetric = points.every((point) => point === middle);
+  const symmetric = isSymmetric(points, bits);
   const owned = stack.move();
   return {
     grid: { bits, groupSize, symmetric, scaleDtype, range: "minmax" },

@@ -56,7 +56,7 @@ export class CheckpointSink implements BlockSink {
   async addLinear({ info }: EditedLinear, weight: QuantizedWeight): Promise<void> {
     const { format, ops } = this.#options;
     await this.#writing; // one at a time, so that the words of one linear are in memory
-    const stored = await format.encode(weight, ops);
+    const stored = await named(info.name, () => format.encode(weight, ops));
     this.#writing = this.#write(info.name, stored);
     this.#writing.catch(() => {}); // whoever waits for it hears of it
     this.#copied.add(`${info.name}.weight`);
@@ -156,6 +156,16 @@ export class CheckpointSink implements BlockSink {
       checkpoint.release(name);
       this.#copied.add(name);
     }
+  }
+}
+
+/** What a format cannot hold shows only in the integers sometimes; the error names the linear then. */
+async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof SalientError) || cause.tensor !== undefined) throw cause;
+    throw new SalientError(cause.code, `Linear ${name}: ${cause.message}`, { tensor: name, cause });
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import type { AffineGrid, Backend, QuantizedWeight } from "../../../core/backend.ts";
 import { createCheckpointWriter } from "../../../core/checkpoint/create_checkpoint_writer.ts";
 import { openCheckpoint } from "../../../core/checkpoint/open_checkpoint.ts";
@@ -11,6 +12,7 @@ import type { Checkpoint, JsonObject } from "../../../core/checkpoint/types.ts";
 import type { ExportedLinear } from "../../../core/export/types.ts";
 import type { StoredQuantization } from "../../../core/model/model.ts";
 import { uniformQuantization } from "../../../core/model/uniform_quantization.ts";
+import type { ExportFormat } from "../../../core/export/types.ts";
 import type { LinearInfo } from "../../../core/plugin.ts";
 import type { DType } from "../../../core/tensor.ts";
 
@@ -112,4 +114,72 @@ export async function withCheckpoint(
   } finally {
     await Deno.remove(parent, { recursive: true });
   }
+}
+
+/** What `encode` gives, as bytes by name, for a linear called `l`. */
+export async function encoded(
+  format: ExportFormat,
+  weight: QuantizedWeight,
+  backend: Backend,
+): Promise<Record<string, RawTensor>> {
+  const tensors: Record<string, RawTensor> = {};
+  for (const { suffix, dtype, tensor } of await format.encode(weight, backend)) {
+    assert.equal(tensor.dtype, dtype);
+    tensors[`l${suffix}`] = [dtype, tensor.shape, backend.downloadBytes(tensor)];
+    tensor[Symbol.dispose]();
+  }
+  return tensors;
+}
+
+/** An I32 tensor's words. */
+export function wordsOf(tensor: RawTensor | undefined): Uint32Array {
+  assert.equal(tensor?.[0], "I32");
+  return new Uint32Array(tensor[2].buffer.slice(0));
+}
+
+/** Asserts that two quantized weights hold the same, bit for bit. */
+export function assertSameWeight(
+  read: QuantizedWeight,
+  weight: QuantizedWeight,
+  backend: Backend,
+): void {
+  for (const part of ["codes", "scales", "zeros"] as const) {
+    assert.equal(read[part].dtype, weight[part].dtype);
+    assert.deepEqual(read[part].shape, weight[part].shape);
+    assert.deepEqual(backend.downloadBytes(read[part]), backend.downloadBytes(weight[part]));
+  }
+}
+
+/** Asserts that rows [N][K] are `(q - zero) * scale` of a weight. */
+export function assertMeans(
+  rows: (n: number, k: number) => number,
+  weight: QuantizedWeight,
+  backend: Backend,
+): void {
+  const [outputs = 0, inputs = 0] = weight.codes.shape;
+  const codes = backend.downloadBytes(weight.codes);
+  const scales = backend.download(weight.scales);
+  const zeros = backend.downloadBytes(weight.zeros);
+  const { groupSize } = weight.grid;
+  for (let n = 0; n < outputs; n++) {
+    for (let k = 0; k < inputs; k++) {
+      const group = n * (inputs / groupSize) + Math.floor(k / groupSize);
+      const value = (codes[n * inputs + k]! - zeros[group]!) * scales[group]!;
+      assert.equal(rows(n, k), value, `row ${n}, input ${k}`);
+    }
+  }
+}
+
+/**
+ * Bits `start` to `start + bits` of a row of 32-bit words, read one by one: slow, plain, and nothing like
+ * the way they were packed.
+ */
+export function bitsAt(words: (index: number) => number, start: number, bits: number): number {
+  let value = 0;
+  for (let bit = 0; bit < bits; bit++) {
+    const at = start + bit;
+    const set = (words(Math.floor(at / 32)) >>> (at % 32)) & 1;
+    value += set * 2 ** bit;
+  }
+  return value;
 }

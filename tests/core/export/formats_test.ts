@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../../core/checkpoint/types.ts";
 import { awqGemm } from "../../../core/export/awq_gemm.ts";
+import { packQuantized } from "../../../core/export/pack_quantized.ts";
 import { exportFormats, findFormat, recogniseFormat } from "../../../core/export/formats.ts";
 import type { StoredQuantization } from "../../../core/model/model.ts";
 import { refused } from "../checkpoint/checkpoint_files.ts";
@@ -20,10 +21,11 @@ Deno.test("findFormat() finds every format by its own name", () => {
 });
 
 Deno.test("findFormat() says what there is", async () => {
+  assert.equal(findFormat("compressed-tensors"), packQuantized);
   await refused(() => findFormat("awq"), /no format awq: did you mean awq-gemm\?$/, "usage");
   await refused(() => findFormat("AWQ_GEMM"), /did you mean awq-gemm\?$/, "usage");
-  await refused(() => findFormat("onnx"), /no format onnx: use awq-gemm$/, "usage");
-  await refused(() => findFormat(""), /no format "": use awq-gemm$/, "usage");
+  await refused(() => findFormat("onnx"), /no format onnx: use awq-gemm, awq-gemv, gptq/, "usage");
+  await refused(() => findFormat(""), /no format "": use awq-gemm, awq-gemv, gptq/, "usage");
 });
 
 Deno.test("awqGemm.config() is what engines read", () => {
@@ -73,14 +75,14 @@ Deno.test("recogniseFormat() reads the names that older and newer tools use", ()
 });
 
 Deno.test("recogniseFormat() refuses other layouts of AWQ", async () => {
-  for (const version of ["gemv", "gemv_fast", "GEMV", "marlin", 1]) {
+  for (const version of ["gemv_fast", "GEMV_FAST", "marlin", 1]) {
     await refused(
       () => recogniseFormat({ quantization_config: { ...GOOD, version } }),
-      /version is .*, and of AWQ's layouts only gemm is read/,
+      /version is .*, and of AWQ's layouts gemm and gemv are read/,
     );
   }
-  const format = { ...GOOD, version: undefined, format: "gemv" };
-  await refused(() => recogniseFormat({ quantization_config: format }), /format is "gemv"/);
+  const format = { ...GOOD, version: undefined, format: "marlin" };
+  await refused(() => recogniseFormat({ quantization_config: format }), /format is "marlin"/);
 });
 
 Deno.test("recogniseFormat() refuses a quantization_config that is broken", async () => {
@@ -104,7 +106,7 @@ Deno.test("recogniseFormat() refuses a quantization_config that is broken", asyn
 });
 
 Deno.test("recogniseFormat() names the method that it does not read", async () => {
-  for (const method of ["gptq", "compressed-tensors", "bitsandbytes", "fp8"]) {
+  for (const method of ["compressed-tensors", "bitsandbytes", "fp8"]) {
     await refused(
       () => recogniseFormat({ quantization_config: { ...GOOD, quant_method: method } }),
       new RegExp(`quantized with ${method}, which this version does not read: it reads awq`),
