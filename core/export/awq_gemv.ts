@@ -14,7 +14,7 @@
  */
 
 import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
-import { SalientError } from "../errors.ts";
+import type { SalientError } from "../errors.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { awqConfig } from "./awq_config.ts";
 import { decodeAwqGemv } from "./awq_gemv_decode.ts";

@@ -6,7 +6,6 @@
 
 import { openRegularFile, readError } from "../checkpoint/open_regular_file.ts";
 import { showName } from "../checkpoint/show_name.ts";
-import { SalientError } from "../errors.ts";
 import { sizeOf } from "../tensor.ts";
 import { GGML_TYPES, ggmlBytes, type GgmlType } from "./ggml_type.ts";
 import { GgufCursor } from "./gguf_cursor.ts";
