@@ -69,7 +69,13 @@ export {
   inspectModel,
 } from "./core/inspect/inspect_model.ts";
 export type { ModelConfig, RopeConfig } from "./core/model/config.ts";
-export type { Family, LinearSpec, NormSpec, ScaleSetSpec } from "./core/model/family.ts";
+export type {
+  Family,
+  LinearSpec,
+  NormSpec,
+  ResidualSpec,
+  ScaleSetSpec,
+} from "./core/model/family.ts";
 export type { KvCache } from "./core/model/kv_cache.ts";
 export type {
   Block,

@@ -5,7 +5,7 @@
  *
  * | hook | kind |
  * |---|---|
- * | `setup`, `transformBlock` | sequential: every plugin in turn |
+ * | `setup`, `transformModel`, `transformBlock` | sequential: every plugin in turn |
  * | `observe` | merged: the union of what the plugins ask for |
  * | `quantizeLinear`, `quantizeActivation` | first answer wins |
  * | `blockDone`, `finish` | parallel |
@@ -207,6 +207,37 @@ export interface ModelInfo {
   readonly linears: readonly LinearInfo[];
 }
 
+/**
+ * The model before its blocks are worked on: what `transformModel` gets. It is valid until the hook ends. Vectors are
+ * rows: a rotation R turns x into x R.
+ */
+export interface ModelView extends ModelInfo {
+  /** Query heads. */
+  readonly heads: number;
+  /** Key and value heads; divides `heads`. */
+  readonly kvHeads: number;
+  /** Channels of a head. */
+  readonly headDim: number;
+  /**
+   * Rotates the residual stream by an orthogonal R, F32 [hiddenSize, hiddenSize], without changing what the model
+   * computes: the weights of norms move into the linears that read them, W diag(g) R, and become 1; linears that write
+   * into the stream become R^T W; the embedding E becomes E R and the head, no longer tied to it, W diag(g) R (QuaRot,
+   * Ashkboos et al. 2024, section 3). Every block is rotated when it is loaded and compared with the original.
+   * Rotations add up. The pipeline takes a copy of R.
+   *
+   * @throws {SalientError} `plugin` if R is not orthogonal, `input` if the family cannot be rotated.
+   */
+  rotateResidual(matrix: Tensor): Promise<void>;
+  /**
+   * Rotates the values of every head by an orthogonal Q, F32 [headDim, headDim], and the columns of the linear that
+   * reads them with it.
+   *
+   * @param block Index of the only block that is meant; all if it is left out.
+   * @throws {SalientError} As {@linkcode ModelView.rotateResidual}.
+   */
+  rotateHeads(matrix: Tensor, block?: number): Promise<void>;
+}
+
 /** What every hook gets. */
 export interface PluginContext {
   /** The model. */
@@ -288,6 +319,8 @@ export interface Plugin {
   setup?(ctx: PluginContext): Awaitable<void>;
   /** Statistics it needs of a linear's input. */
   observe?(linear: LinearInfo): Observation | undefined;
+  /** Function-preserving changes of the whole model, by {@linkcode ModelView.rotateResidual}. */
+  transformModel?(model: ModelView, ctx: PluginContext): Awaitable<void>;
   /** Function-preserving changes, by {@linkcode BlockView.foldScales}. */
   transformBlock?(block: BlockView, ctx: PluginContext): Awaitable<void>;
   /** The quantized linear, or undefined to leave it to the next plugin. */

@@ -29,3 +29,15 @@ export function seededRandom(seed: number | string): () => number {
   for (let i = 0; i < 15; i++) next();
   return next;
 }
+
+/** Normally distributed numbers, mean 0 and deviation 1 (Box and Muller). */
+export function normalNumbers(
+  seed: number | string,
+  count: number,
+): Float32Array<ArrayBuffer> {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length: count }, () => {
+    const radius = Math.sqrt(-2 * Math.log(1 - random()));
+    return radius * Math.cos(2 * Math.PI * random());
+  });
+}

@@ -35,6 +35,18 @@ export interface ScaleSetSpec {
   readonly module?: "attention" | "mlp";
 }
 
+/** How a block reads and writes the residual stream; the roles are those of the specs above. */
+export interface ResidualSpec {
+  /** The norms that read it, each with the linears that see its output. */
+  readonly readers: readonly { readonly norm: string; readonly linears: readonly string[] }[];
+  /** The linears whose output is added to it. */
+  readonly writers: readonly string[];
+  /** The linear that makes the values of each head. */
+  readonly values: string;
+  /** The linear that reads what attention has made of them, head by head. */
+  readonly output: string;
+}
+
 /** A family of models. */
 export interface Family {
   /** Its name, for example `llama`. */
@@ -54,6 +66,11 @@ export interface Family {
   readonly norms: readonly NormSpec[];
   /** Where factors may be folded, in the order in which they are searched. */
   readonly scaleSets: readonly ScaleSetSpec[];
+  /**
+   * How the stream is read and written, if everything that touches it is a linear or a norm without a mean, so that
+   * it can be rotated; undefined otherwise.
+   */
+  readonly residual?: ResidualSpec;
   /** Reads and checks `config.json`. */
   readConfig(raw: JsonObject): ModelConfig;
 }

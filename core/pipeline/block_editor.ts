@@ -9,6 +9,7 @@ import { SalientError } from "../errors.ts";
 import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear, BlockNorm, Model } from "../model/model.ts";
 import type { BlockView, InputStatistics, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
+import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { checkFactors, divideStored } from "./fold_factors.ts";
 import { mapRows } from "./map_rows.ts";
@@ -75,6 +76,7 @@ export class BlockEditor implements Disposable {
     this.#options = options;
     this.#norms = new Map(block.norms);
     this.linears = new Map([...block.linears].map(([role, linear]) => [role, edit(linear)]));
+    if (model instanceof RotatedModel) this.#mark(model.changesOf(block.index));
     this.#sets = findScaleSets(model.family, model.config, block, isQuantizable);
     this.view = this.#makeView();
   }
@@ -111,6 +113,15 @@ export class BlockEditor implements Disposable {
   /** Frees the copies. */
   [Symbol.dispose](): void {
     this.#stack.dispose();
+  }
+
+  /** What a rotation has made is no longer as the checkpoint has it, and may be changed in place. */
+  #mark({ weights, biases, norms }: ReturnType<RotatedModel["changesOf"]>): void {
+    for (const [role, linear] of this.linears) {
+      linear.changed = weights.has(role);
+      linear.biasChanged = biases.has(role);
+    }
+    for (const role of norms) this.#changedNorms.add(role);
   }
 
   async #fold(set: ScaleSet, factors: Float32Array): Promise<void> {

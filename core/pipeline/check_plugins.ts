@@ -14,6 +14,7 @@ export type HookName = Exclude<keyof Plugin, "name" | "apiVersion" | "enforce">;
 const HOOKS: Readonly<Record<HookName, "sequential" | "merged" | "first" | "parallel">> = {
   setup: "sequential",
   observe: "merged",
+  transformModel: "sequential",
   transformBlock: "sequential",
   quantizeLinear: "first",
   quantizeActivation: "first",

@@ -12,6 +12,7 @@ import { recogniseFormat } from "../export/formats.ts";
 import type { ExportFormat, StoredTensor } from "../export/types.ts";
 import { digestQuantized, type QuantizedDigest, verifyLinear } from "../export/verify.ts";
 import type { Model } from "../model/model.ts";
+import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { BlockEditor, EditedLinear } from "./block_editor.ts";
@@ -83,6 +84,12 @@ export class CheckpointSink implements BlockSink {
   /** Copies what no block has written, and adds the configuration and the files beside the weights. */
   async finish(summary: SinkSummary): Promise<void> {
     const { model, format, writer } = this.#options;
+    if (model instanceof RotatedModel) {
+      for await (const { name, dtype, shape, bytes } of model.ends()) {
+        await writer.add(name, dtype, shape, bytes);
+        this.#copied.add(name);
+      }
+    }
     await this.#copy(() => true);
     await writer.json("config.json", {
       ...model.rawConfig,

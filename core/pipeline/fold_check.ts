@@ -7,7 +7,7 @@
 import type { Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import type { Block } from "../model/model.ts";
-import { seededRandom } from "../random.ts";
+import { normalNumbers } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Largest change of the block's own contribution, relative to it. */
@@ -81,10 +81,6 @@ export class FoldCheck implements Disposable {
 
 /** Normally distributed numbers, the same in every run: F32 [16, width]. */
 function madeUp(ops: Ops, width: number, index: number): Tensor {
-  const random = seededRandom(`fold check ${index}`);
-  const values = Float32Array.from({ length: MADE_UP_TOKENS * width }, () => {
-    const radius = Math.sqrt(-2 * Math.log(1 - random()));
-    return radius * Math.cos(2 * Math.PI * random());
-  });
+  const values = normalNumbers(`fold check ${index}`, MADE_UP_TOKENS * width);
   return ops.upload(values, "F32", [MADE_UP_TOKENS, width]);
 }

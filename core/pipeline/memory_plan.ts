@@ -26,6 +26,8 @@ export interface MemoryPlanInput {
   readonly windows: Windows | undefined;
   /** Whether a plugin may change weights, which makes F32 copies of them. */
   readonly transforms: boolean;
+  /** Whether a plugin may rotate the model, which takes the rotation and a linear's transpose besides. */
+  readonly rotates?: boolean;
   /** Whether the packed blocks stay in memory. */
   readonly keepsBlocks: boolean;
   /** Bytes that the run may take on top of what the program takes at rest; undefined for no limit. */
@@ -106,13 +108,15 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
     const linears = input.linears.filter(({ block }) => block === index);
     const file = sum(linears, ({ shape, dtype }) => shape[0] * shape[1] * DTYPE_BYTES[dtype]);
     const copies = input.transforms ? sum(linears, ({ shape }) => shape[0] * shape[1] * 4) : 0;
+    const rotation = input.rotates === true ? rotationBytes(config.hiddenSize, linears) : 0;
     const statistics = statisticsBytes(linears, sites, windows);
     const rounding = roundingBytes(input, linears, sites);
-    const forward = file + statistics + hidden + activations;
-    const search = file + copies + statistics + hidden + rounding;
+    const forward = file + (input.rotates === true ? copies : 0) + rotation + statistics + hidden +
+      activations;
+    const search = file + copies + rotation + statistics + hidden + rounding;
     const peak = BUFFERS + output + Math.max(forward, search);
     if (best !== undefined && best.peak >= peak) continue;
-    const weights = file + copies;
+    const weights = file + copies + rotation;
     const parts = { ...common, weights, statistics, rounding };
     best = { limit, peak, batch, spill, parts };
   }
@@ -178,6 +182,12 @@ function roundingBytes(
   );
   const run = activationBytes(input.config, Math.min(sequences, samples) * seqLen);
   return Math.max(single, replaced + run);
+}
+
+/** R and its transpose; of the largest linear a copy and its transpose, in JavaScript's memory and in the backend's. */
+function rotationBytes(hiddenSize: number, linears: readonly LinearInfo[]): number {
+  const largest = Math.max(0, ...linears.map(({ shape }) => shape[0] * shape[1]));
+  return 2 * hiddenSize ** 2 * 4 + 3 * largest * 4;
 }
 
 function outputBytes(input: MemoryPlanInput): number {

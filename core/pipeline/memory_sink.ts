@@ -9,6 +9,7 @@ import { SalientError } from "../errors.ts";
 import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear, BlockNorm, Model, StoredQuantization } from "../model/model.ts";
 import { withBlocks } from "../model/with_blocks.ts";
+import { RotatedModel } from "../rotation/rotated_model.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import type { BlockEditor, EditedLinear } from "./block_editor.ts";
 import type { BlockSink } from "./block_sink.ts";
@@ -36,7 +37,8 @@ export class MemorySink implements BlockSink {
   constructor(model: Model, ops: Ops) {
     this.#model = model;
     this.#ops = ops;
-    this.#byteLength = model.checkpoint.byteLength;
+    const added = model instanceof RotatedModel ? model.addedBytes : 0;
+    this.#byteLength = model.checkpoint.byteLength + added;
   }
 
   /**
@@ -75,12 +77,14 @@ export class MemorySink implements BlockSink {
     if (this.#taken) throw new SalientError("failed", "The model was taken already");
     this.#taken = true;
     const [model, blocks] = [this.#model, this.#blocks];
+    // What is rotated of a block was kept, so that the rest can come from the original.
+    const source = model instanceof RotatedModel ? model.source : model;
     const stack = new DisposableStack();
     if (alsoOwned !== undefined) stack.use(alsoOwned);
     stack.use(this.#stack);
     return {
       ...withBlocks(model, async (index) => {
-        const block = await model.loadBlock(index);
+        const block = await source.loadBlock(index);
         const kept = blocks.get(index);
         return kept === undefined ? block : assemble(block, kept);
       }),

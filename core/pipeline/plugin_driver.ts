@@ -14,6 +14,7 @@ import type {
   LinearInfo,
   LinearView,
   ModelInfo,
+  ModelView,
   Plugin,
   PluginContext,
   QuantizedLinear,
@@ -30,6 +31,7 @@ import {
 } from "./observation.ts";
 import { makePluginContext } from "./plugin_context.ts";
 import { stampError } from "./stamp_error.ts";
+import type { OpenView } from "../rotation/transform_model.ts";
 import { checkAborted, untilAborted } from "./until_aborted.ts";
 
 /** What the driver gives to the plugins. */
@@ -100,6 +102,20 @@ export class PluginDriver {
         throw stampError(error, { plugin: plugin.name, hook: "observe", tensor: linear.name });
       }
     }, NO_OBSERVATION);
+  }
+
+  /**
+   * Sequential: every plugin transforms the model.
+   *
+   * @param open Makes the view for a plugin, by its name; it is disposed when the hook ends.
+   */
+  async transformModel(open: (plugin: string) => OpenView<ModelView>): Promise<void> {
+    for (const plugin of this.plugins) {
+      await this.#call(plugin, "transformModel", undefined, async (ctx) => {
+        using opened = open(plugin.name);
+        await plugin.transformModel?.(opened.view, ctx);
+      });
+    }
   }
 
   /** Sequential: every plugin transforms the block; `afterEach` looks at it after each one. */

@@ -23,6 +23,8 @@ import type { Windows } from "./statistics.ts";
 export interface PreparedRun {
   /** The model. */
   readonly model: Model;
+  /** The model as plugins see it. */
+  readonly info: ModelInfo;
   /** Operations that stop with the run. */
   readonly ops: Ops;
   /** Runs the plugins. */
@@ -88,7 +90,8 @@ export async function prepareRun(
     linears: model.linears,
     sites,
     windows: calibration,
-    transforms: driver.has("transformBlock"),
+    transforms: driver.has("transformBlock") || driver.has("transformModel"),
+    rotates: driver.has("transformModel"),
     keepsBlocks: format === undefined,
     limit: options.memory,
   });
@@ -96,6 +99,7 @@ export async function prepareRun(
   const quantizable = new Set(linears.map(({ name }) => name));
   return {
     model,
+    info,
     ops,
     driver,
     quantizable,

@@ -17,6 +17,7 @@ import { prepareRun } from "./prepare_run.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
 import type { RunOptions } from "./run_options.ts";
+import { transformModel } from "../rotation/transform_model.ts";
 import { StageClock } from "./stage_clock.ts";
 import { orInterrupted } from "./until_aborted.ts";
 
@@ -70,14 +71,14 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
   const format = typeof wanted === "string" ? findFormat(wanted) : wanted;
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const run = await prepareRun(options, model, format);
+  const run = await transformModel(await prepareRun(options, model, format), opened);
   const clock = new StageClock(run.emit);
   const writer = await createCheckpointWriter(
     options.out,
     options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes },
   );
   await using sink = new CheckpointSink({
-    model,
+    model: run.model,
     ops: run.ops,
     format,
     writer,

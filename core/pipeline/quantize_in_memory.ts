@@ -12,6 +12,7 @@ import { openFor } from "./quantize.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
 import type { RunOptions } from "./run_options.ts";
+import { transformModel } from "../rotation/transform_model.ts";
 import { StageClock } from "./stage_clock.ts";
 import { orInterrupted } from "./until_aborted.ts";
 
@@ -56,9 +57,9 @@ export async function quantizeInMemory(options: RunOptions): Promise<QuantizedIn
 async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const run = await prepareRun(options, model, undefined);
+  const run = await transformModel(await prepareRun(options, model, undefined), opened);
   const clock = new StageClock(run.emit);
-  await using sink = new MemorySink(model, run.ops);
+  await using sink = new MemorySink(run.model, run.ops);
   const record = new LinearRecord(undefined);
   const layers = await runBlocks(run, sink, clock, record);
   const calibrationTokens = run.calibration?.ids.length ?? 0;

@@ -9,7 +9,7 @@
 
 import type { JsonObject } from "../../checkpoint/types.ts";
 import type { ModelConfig } from "../config.ts";
-import type { Family, LinearSpec, NormSpec, ScaleSetSpec } from "../family.ts";
+import type { Family, LinearSpec, NormSpec, ResidualSpec, ScaleSetSpec } from "../family.ts";
 import { readLlamaConfig } from "../read_llama_config.ts";
 
 /** What tells one relative of Llama from another. */
@@ -63,6 +63,16 @@ const SCALE_SETS: readonly ScaleSetSpec[] = [
   { source: { kind: "linear", role: "up" }, linears: ["down"] },
 ];
 
+const RESIDUAL: ResidualSpec = {
+  readers: [
+    { norm: "attention", linears: ["q", "k", "v"] },
+    { norm: "mlp", linears: ["gate", "up"] },
+  ],
+  writers: ["o", "down"],
+  values: "v",
+  output: "o",
+};
+
 /** A family from its switches. */
 export function llamaLike(description: LlamaLike): Family {
   return {
@@ -77,6 +87,7 @@ export function llamaLike(description: LlamaLike): Family {
     linears: LINEARS,
     norms: description.headNorms ? [...NORMS, ...HEAD_NORMS] : NORMS,
     scaleSets: SCALE_SETS,
+    residual: RESIDUAL,
     readConfig(raw: JsonObject): ModelConfig {
       return readLlamaConfig(raw, description);
     },

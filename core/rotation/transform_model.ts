@@ -1,0 +1,141 @@
+/**
+ * The step before the blocks, in which plugins may rotate the model.
+ *
+ * @module
+ */
+
+import { SalientError } from "../errors.ts";
+import type { Model } from "../model/model.ts";
+import type { PreparedRun } from "../pipeline/prepare_run.ts";
+import type { ModelInfo, ModelView } from "../plugin.ts";
+import { OrthogonalMatrix } from "./orthogonal_matrix.ts";
+import { RotatedModel } from "./rotated_model.ts";
+
+/**
+ * Runs the plugins' `transformModel` hooks.
+ *
+ * @param owned Takes the rotated model, which the caller frees after the run.
+ * @returns The run, on the rotated model if any plugin rotated it.
+ * @throws {SalientError} `plugin` for a matrix that does not fit, `input` for a family that cannot be rotated.
+ */
+export async function transformModel(
+  run: PreparedRun,
+  owned: DisposableStack,
+): Promise<PreparedRun> {
+  if (!run.driver.has("transformModel")) return run;
+  using editor = new ModelEditor(run);
+  await run.driver.transformModel((plugin) => editor.open(plugin));
+  const model = await editor.rotate();
+  return model === undefined ? run : { ...run, model: owned.use(model) };
+}
+
+/** A view that is valid while a hook runs. */
+export interface OpenView<T> extends Disposable {
+  /** What the hook gets. */
+  readonly view: T;
+}
+
+/** Collects what plugins do to a model. */
+class ModelEditor implements Disposable {
+  readonly #run: PreparedRun;
+  readonly #plugins = new Set<string>();
+  readonly #heads = new Map<number, OrthogonalMatrix>();
+  #residual: OrthogonalMatrix | undefined;
+  readonly #stack = new DisposableStack();
+
+  constructor(run: PreparedRun) {
+    this.#run = run;
+  }
+
+  /** A view for one plugin's hook; disposing it ends its use. */
+  open(plugin: string): OpenView<ModelView> {
+    const { model, info } = this.#run;
+    const { heads, kvHeads, headDim } = model.config;
+    let running = 0;
+    let isOpen = true;
+    const use = async (name: string, work: () => Promise<void>): Promise<void> => {
+      if (!isOpen) {
+        throw new SalientError("plugin", `${name} was called after transformModel had ended`);
+      }
+      running++;
+      try {
+        await work();
+        this.#plugins.add(plugin);
+      } finally {
+        running--;
+      }
+    };
+    return {
+      view: {
+        ...(info satisfies ModelInfo),
+        heads,
+        kvHeads,
+        headDim,
+        rotateResidual: (matrix) => use("rotateResidual", () => this.#rotateResidual(matrix)),
+        rotateHeads: (matrix, block) => use("rotateHeads", () => this.#rotateHeads(matrix, block)),
+      },
+      [Symbol.dispose]: () => {
+        isOpen = false;
+        if (running === 0) return;
+        throw new SalientError("plugin", "transformModel ended before its rotations: await them");
+      },
+    };
+  }
+
+  /** The rotated model, which takes the matrices; undefined if nothing was rotated. */
+  async rotate(): Promise<Model | undefined> {
+    if (this.#residual === undefined && this.#heads.size === 0) return undefined;
+    const { model, ops } = this.#run;
+    const plugins = [...this.#plugins].join("+");
+    const owned = this.#stack.move();
+    const rotation = { residual: this.#residual, heads: this.#heads, plugins, owned };
+    return await RotatedModel.create(model, rotation, ops);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  async #rotateResidual(matrix: unknown): Promise<void> {
+    const { model, ops } = this.#run;
+    refuseFamily(model);
+    const { hiddenSize } = model.config;
+    const given = this.#stack.use(
+      await OrthogonalMatrix.create(ops, matrix, hiddenSize, "rotateResidual"),
+    );
+    const before = this.#residual;
+    this.#residual = before === undefined ? given : this.#stack.use(await before.followedBy(given));
+  }
+
+  async #rotateHeads(matrix: unknown, block: number | undefined): Promise<void> {
+    const { model, ops } = this.#run;
+    refuseFamily(model);
+    const { headDim, blocks } = model.config;
+    if (block !== undefined && !(Number.isInteger(block) && block >= 0 && block < blocks)) {
+      throw new SalientError("plugin", `rotateHeads got block ${block} of ${blocks}`);
+    }
+    const given = this.#stack.use(
+      await OrthogonalMatrix.create(ops, matrix, headDim, "rotateHeads"),
+    );
+    const wanted = block === undefined ? Array.from({ length: blocks }, (_, i) => i) : [block];
+    for (const index of wanted) {
+      const before = this.#heads.get(index);
+      const both = before === undefined ? given : this.#stack.use(await before.followedBy(given));
+      this.#heads.set(index, both);
+    }
+  }
+}
+
+function refuseFamily(model: Model): void {
+  const { family, config } = model;
+  if (family.residual === undefined) {
+    throw new SalientError(
+      "input",
+      `Models of the family ${family.name} cannot be rotated: leave the rotation out`,
+    );
+  }
+  const normed = family.norms.some(({ role }) => role === family.residual?.values);
+  if (normed || config.heads % config.kvHeads !== 0) {
+    throw new SalientError("input", `Values of ${family.name} cannot be rotated`);
+  }
+}
