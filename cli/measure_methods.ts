@@ -58,6 +58,8 @@ export interface MeasureOptions {
   readonly seed: number;
   /** Ends the work. */
   readonly signal: AbortSignal;
+  /** Seconds that one call of a plugin's hook may take. */
+  readonly hookTimeout?: number | undefined;
   /** Takes the events of each run. */
   readonly onEvent?: (event: PipelineEvent) => void;
 }
@@ -86,6 +88,7 @@ export async function* measureMethods(
       calibration,
       seed,
       signal,
+      hookTimeout: options.hookTimeout,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });
     using quantized = result.model;

@@ -70,6 +70,13 @@ export async function buildChain(
   const last = parts.findLastIndex((_, i) =>
     !loaded.has(i) || loaded.get(i)?.quantizeLinear !== undefined
   );
+  if (last < 0) {
+    const names = [...loaded.values()].map(({ name }) => name).join("+");
+    throw new SalientError(
+      "usage",
+      `${names} rounds nothing: add a method that does, as ${names}+rtn or --method rtn`,
+    );
+  }
   const plugins = parts.map((part, i) => {
     if (!isMethodName(part)) return loaded.get(i) as Plugin;
     const method = METHODS[part];

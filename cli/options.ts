@@ -8,7 +8,7 @@ import { message, text as textTerm } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
 import { argument, option } from "@optique/core/primitives";
-import { choice, fileSize, integer, string } from "@optique/core/valueparser";
+import { choice, fileSize, float, integer, string } from "@optique/core/valueparser";
 
 /** The model: a directory. */
 export const modelArgument = argument(string({ metavar: "MODEL" }), {
@@ -120,6 +120,14 @@ export const setOption = multiple(
   option("--set", string({ metavar: "NAME.OPTION=VALUE" }), {
     description:
       message`An option of a plugin by its name, as awq.gridPoints=40; the value is JSON or text; repeatable`,
+  }),
+);
+
+/** Limit of a hook. */
+export const hookTimeoutOption = optional(
+  option("--hook-timeout", float({ metavar: "SECONDS", min: 0.001, max: 2e6 }), {
+    description:
+      message`End the run if one call of a plugin's hook takes longer (no limit if not given)`,
   }),
 );
 

@@ -18,6 +18,7 @@ import {
   calibrationOptions,
   commonOptions,
   gridOptions,
+  hookTimeoutOption,
   modelArgument,
   seqLenOption,
   setOption,
@@ -38,6 +39,7 @@ export const compareCommand = command(
       [["rtn"], ["awq"]] as const,
     ),
     set: setOption,
+    hookTimeout: hookTimeoutOption,
     bits: withDefault(
       option("--bits", listOf(integer({ min: 2, max: 8 }), "N,N"), {
         description: message`Bits of an integer, with commas between`,

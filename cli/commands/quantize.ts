@@ -17,6 +17,7 @@ import {
   calibrationOptions,
   commonOptions,
   gridOptions,
+  hookTimeoutOption,
   memoryOption,
   modelArgument,
   pluginOption,
@@ -63,6 +64,7 @@ export const quantizeCommand = command(
       description: message`Directory to write; must not exist yet, or be empty`,
     }),
     memory: memoryOption,
+    hookTimeout: hookTimeoutOption,
     dryRun: option("--dry-run", {
       description: message`Check everything and say what would be done, without writing`,
     }),

@@ -50,6 +50,7 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
     calibration,
     ids,
     seqLen,
+    hookTimeout: args.hookTimeout,
     seed: args.seed,
     signal,
     onEvent: progress.take,

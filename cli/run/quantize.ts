@@ -42,6 +42,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     format: args.format,
     out: args.out,
     ...(args.memory === undefined ? {} : { memory: args.memory }),
+    hookTimeout: args.hookTimeout,
     seed: args.seed,
     dryRun: args.dryRun,
     signal,

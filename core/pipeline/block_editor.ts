@@ -4,14 +4,16 @@
  * @module
  */
 
-import type { InputMoment, Ops } from "../backend.ts";
+import type { Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear, BlockNorm, Model } from "../model/model.ts";
-import type { BlockView, InputStatistics, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
+import type { BlockView, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { checkFactors, divideStored } from "./fold_factors.ts";
+import { LentTensors } from "./lent_tensors.ts";
+import { viewLinear } from "./linear_view.ts";
 import { mapRows } from "./map_rows.ts";
 import { findScaleSets, type FoldableSet } from "./scale_sets.ts";
 import type { SiteStatistics } from "./statistics.ts";
@@ -63,7 +65,10 @@ export class BlockEditor implements Disposable {
   readonly #changedNorms = new Set<string>();
   readonly #sets: readonly FoldableSet[];
   readonly #stack = new DisposableStack();
+  readonly #lent: LentTensors;
   #folds = 0;
+  #working = 0;
+  #isOpen = true;
 
   /**
    * Shows a block, whose weights must be plain.
@@ -74,6 +79,7 @@ export class BlockEditor implements Disposable {
     const { model, isQuantizable } = options;
     this.#block = block;
     this.#options = options;
+    this.#lent = this.#stack.use(new LentTensors(options.ops));
     this.#norms = new Map(block.norms);
     this.linears = new Map([...block.linears].map(([role, linear]) => [role, edit(linear)]));
     if (model instanceof RotatedModel) this.#mark(model.changesOf(block.index));
@@ -110,9 +116,39 @@ export class BlockEditor implements Disposable {
     return replaceWeights(this.#block, { linears, norms: this.#norms });
   }
 
+  /**
+   * Looks at what a hook has done.
+   *
+   * @throws {SalientError} `plugin` if it has disposed a tensor that it was lent, or not waited for a fold.
+   */
+  checkHook(): void {
+    this.#lent.check();
+    if (this.#working === 0) return;
+    throw new SalientError("plugin", "it ended before its calls of the block: await them");
+  }
+
+  /** Ends the time in which the block may be changed. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
   /** Frees the copies. */
   [Symbol.dispose](): void {
     this.#stack.dispose();
+  }
+
+  /** A call of a plugin, which must fall into its `transformBlock`. */
+  async #during<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#isOpen) {
+      const message = `${name} of ${this.#block.name} was called after transformBlock had ended`;
+      throw new SalientError("plugin", message);
+    }
+    this.#working++;
+    try {
+      return await work();
+    } finally {
+      this.#working--;
+    }
   }
 
   /** What a rotation has made is no longer as the checkpoint has it, and may be changed in place. */
@@ -215,7 +251,7 @@ export class BlockEditor implements Disposable {
     const views = new Map<string, LinearView>();
     for (const linear of this.linears.values()) {
       if (!this.#options.isQuantizable(linear.info.name)) continue;
-      views.set(linear.info.name, viewOf(linear, this.statisticsOf(linear.info)));
+      views.set(linear.info.name, viewLinear(linear, this.statisticsOf(linear.info), this.#lent));
     }
     return {
       index: block.index,
@@ -227,15 +263,16 @@ export class BlockEditor implements Disposable {
         if (view !== undefined) return view;
         throw new SalientError("plugin", `Block ${block.name} has no linear ${name}`);
       },
-      foldScales: (set, factors) => this.#fold(set, factors),
-      runModule: async (set, input, sequences, replaced) => {
-        const { module } = this.#find(set).set;
-        if (module === undefined) {
-          throw new SalientError("plugin", `Set ${set.name} has no module to run`);
-        }
-        const overrides = replaced === undefined ? {} : { overrides: replaced };
-        return await this.current().runModule(module, input, { sequences, ...overrides });
-      },
+      foldScales: (set, factors) => this.#during("foldScales", () => this.#fold(set, factors)),
+      runModule: (set, input, sequences, replaced) =>
+        this.#during("runModule", async () => {
+          const { module } = this.#find(set).set;
+          if (module === undefined) {
+            throw new SalientError("plugin", `Set ${set.name} has no module to run`);
+          }
+          const overrides = replaced === undefined ? {} : { overrides: replaced };
+          return await this.current().runModule(module, input, { sequences, ...overrides });
+        }),
     };
   }
 }
@@ -256,22 +293,4 @@ function edit({ info, weight, bias }: BlockLinear): EditedLinear {
 
 function product(total: Float32Array | undefined, factors: Float32Array): Float32Array {
   return total?.map((value, i) => value * (factors[i] ?? 1)) ?? factors.slice();
-}
-
-function viewOf(linear: EditedLinear, statistics: SiteStatistics | undefined): LinearView {
-  return {
-    ...linear.info,
-    get weight(): Tensor {
-      return linear.weight;
-    },
-    get bias(): Tensor | undefined {
-      return linear.bias;
-    },
-    get statistics(): InputStatistics {
-      return statistics?.view ?? { tokens: 0 };
-    },
-    get moment(): InputMoment | undefined {
-      return statistics?.moment;
-    },
-  };
 }

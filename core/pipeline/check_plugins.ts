@@ -5,6 +5,7 @@
  */
 
 import { SalientError } from "../errors.ts";
+import { closestName } from "../export/closest_name.ts";
 import type { Plugin } from "../plugin.ts";
 
 /** Names of the hooks. */
@@ -69,8 +70,12 @@ function checkPlugin(plugin: unknown, index: number): Plugin {
   for (const key of keysOf(plugin)) {
     if (FIELDS.includes(key)) continue;
     if (!Object.hasOwn(HOOKS, key)) {
+      const meant = closestName(key, Object.keys(HOOKS));
+      const advice = meant === undefined
+        ? `use ${Object.keys(HOOKS).join(", ")}`
+        : `did you mean ${meant}?`;
       refuse(
-        `Plugin ${name} has the unknown hook ${key}: use ${Object.keys(HOOKS).join(", ")}`,
+        `Plugin ${name} has the unknown hook ${key}: ${advice}`,
         name,
         key,
       );

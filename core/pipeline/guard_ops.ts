@@ -52,6 +52,8 @@ export interface GuardedOps {
   readonly ops: Ops;
   /** Waits until no operation is running any more, half a second at most. */
   settle(): Promise<void>;
+  /** Operations begun and ended so far: it stands still while nothing is done. */
+  readonly activity: () => number;
 }
 
 /**
@@ -62,13 +64,18 @@ export function guardOps(backend: Ops, signal: AbortSignal): GuardedOps {
   const running = new Set<Promise<unknown>>();
   const source = backend as unknown as Record<string, (...args: unknown[]) => unknown>;
   const guarded: Record<string, unknown> = {};
+  let activity = 0;
   for (const name of Object.keys(NAMES)) {
     guarded[name] = (...args: unknown[]): unknown => {
       checkAborted(signal);
+      activity++;
       const result = source[name]?.call(backend, ...args);
       if (result instanceof Promise) {
         running.add(result);
-        const done = (): boolean => running.delete(result);
+        const done = (): void => {
+          activity++;
+          running.delete(result);
+        };
         result.then(done, done);
       }
       return result;
@@ -81,5 +88,5 @@ export function guardOps(backend: Ops, signal: AbortSignal): GuardedOps {
     await Promise.race([Promise.allSettled(running), late]);
     clearTimeout(timer);
   }
-  return { ops: guarded as unknown as Ops, settle };
+  return { ops: guarded as unknown as Ops, settle, activity: () => activity };
 }

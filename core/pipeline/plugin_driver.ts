@@ -5,6 +5,7 @@
  */
 
 import type { Ops } from "../backend.ts";
+import { SalientError } from "../errors.ts";
 import type { GridHelpers } from "../grid_helpers.ts";
 import type {
   ActivationFormat,
@@ -44,6 +45,12 @@ export interface PluginRun {
   readonly grid: GridHelpers;
   /** Waits for the operations that an abandoned hook has left running. */
   readonly settle: () => Promise<void>;
+  /** Grows while operations are done, so that a hook that does none can be told. */
+  readonly activity?: () => number;
+  /** Seconds that one call of a hook may take; undefined for no limit. */
+  readonly hookTimeout?: number | undefined;
+  /** Milliseconds after which a hook that does nothing is mentioned. Default 60,000. */
+  readonly newsEvery?: number;
   /** Ends the run. */
   readonly signal: AbortSignal;
   /** Seed of the plugins' random numbers. */
@@ -129,11 +136,18 @@ export class PluginDriver {
     }
   }
 
-  /** First answer wins: the quantized linear, checked; undefined if every plugin leaves it. */
-  async quantizeLinear(linear: LinearView): Promise<Answered<QuantizedLinear> | undefined> {
+  /**
+   * First answer wins: the quantized linear, checked; undefined if every plugin leaves it. `afterEach` may look at what
+   * each has done.
+   */
+  async quantizeLinear(
+    linear: LinearView,
+    afterEach?: () => void,
+  ): Promise<Answered<QuantizedLinear> | undefined> {
     for (const plugin of this.plugins) {
       const answer = await this.#call(plugin, "quantizeLinear", linear.name, async (ctx) => {
         const answer = await plugin.quantizeLinear?.(linear, ctx);
+        afterEach?.();
         if (answer !== undefined && answer !== null) checkQuantized(answer, linear, this.#run.ops);
         return answer ?? undefined;
       });
@@ -189,15 +203,28 @@ export class PluginDriver {
     checkAborted(signal);
     if (plugin[hook] === undefined) return undefined;
     const place = { plugin: plugin.name, hook, ...(tensor === undefined ? {} : { tensor }) };
-    function warn(seconds: number): void {
-      const message = `Hook ${hook} of plugin ${plugin.name} has run for ${Math.round(seconds)} s`;
-      emit({ type: "log", level: "info", plugin: undefined, message });
+    const at = tensor === undefined ? "" : ` on ${tensor}`;
+    const { activity = () => 0, hookTimeout, newsEvery } = this.#run;
+    let seen = activity();
+    function news(seconds: number): void {
+      const now = activity();
+      const isIdle = now === seen;
+      seen = now;
+      if (!isIdle) return;
+      const message =
+        `Plugin ${plugin.name} has been in ${hook}${at} for ${Math.round(seconds)} s ` +
+        "and no operation is running: Ctrl-C ends the run, --hook-timeout limits a hook";
+      emit({ type: "log", level: "warn", plugin: plugin.name, message });
+    }
+    function late(seconds: number): Error {
+      return new SalientError("plugin", `it took longer than the ${seconds} s of --hook-timeout`);
     }
     try {
       const ctx = makePluginContext(this.#run, place);
-      return await untilAborted(Promise.try(call, ctx), signal, warn);
+      const waiting = { news, newsEvery, limit: hookTimeout, late };
+      return await untilAborted(Promise.try(call, ctx), signal, waiting);
     } catch (error) {
-      if (signal.aborted) await this.#run.settle();
+      await this.#run.settle(); // so that no tensor is freed under what an abandoned hook has begun
       checkAborted(signal); // whatever a hook throws then, it is because of the signal
       throw stampError(error, place);
     }

@@ -11,6 +11,7 @@ import type { Model } from "../model/model.ts";
 import type { LinearInfo, ModelInfo } from "../plugin.ts";
 import type { EventListener } from "./events.ts";
 import { guardOps } from "./guard_ops.ts";
+import { trackTensors } from "./track_tensors.ts";
 import { type MemoryPlan, planMemory } from "./memory_plan.ts";
 import { type MergedObservation, observedSites } from "./observation.ts";
 import { PluginDriver } from "./plugin_driver.ts";
@@ -53,12 +54,14 @@ export interface PreparedRun {
  * Checks model, plugins, calibration and memory, and runs the plugins' `setup`: whatever can be
  * refused is refused here.
  *
+ * @param owned Frees, with the run, what plugins leave behind.
  * @throws {SalientError} `usage`, `input` or `plugin`
  */
 export async function prepareRun(
   options: RunOptions,
   model: Model,
   format: ExportFormat | undefined,
+  owned: DisposableStack,
 ): Promise<PreparedRun> {
   if (model.quantization !== undefined) {
     throw new SalientError(
@@ -69,7 +72,8 @@ export async function prepareRun(
   }
   const signal = options.signal ?? new AbortController().signal;
   const notes = new RunNotes(options.onEvent);
-  const { ops, settle } = guardOps(model.backend, signal);
+  const { ops, settle, activity } = guardOps(model.backend, signal);
+  const tracked = owned.use(trackTensors(ops));
   const linears = quantizableLinears(model.linears, options.skip ?? []);
   const info: ModelInfo = {
     family: model.family.name,
@@ -79,8 +83,22 @@ export async function prepareRun(
   };
   const grid = makeRunGrid(linears, format);
   const { emit } = notes;
-  const run = { model: info, ops, settle, grid, signal, seed: options.seed ?? 0, emit };
-  const driver = new PluginDriver(options.plugins, run);
+  const driver = new PluginDriver(options.plugins, {
+    model: info,
+    ops: tracked.ops,
+    settle,
+    activity,
+    hookTimeout: checkHookTimeout(options.hookTimeout),
+    grid,
+    signal,
+    seed: options.seed ?? 0,
+    emit,
+  });
+  if (format !== undefined && !driver.has("quantizeLinear")) {
+    const names = driver.plugins.map(({ name }) => name).join(", ");
+    const message = `No plugin rounds any linear (${names}): add one that does, such as rtn`;
+    throw new SalientError("usage", message);
+  }
   await driver.setup();
   await refuseActivations(driver, linears);
   const sites = observedSites(linears, info.blocks, (linear) => driver.observe(linear));
@@ -112,6 +130,11 @@ export async function prepareRun(
     emit,
     relieve: () => options.memory === undefined ? undefined : model.backend.trim(),
   };
+}
+
+function checkHookTimeout(seconds: number | undefined): number | undefined {
+  if (seconds === undefined || (seconds > 0 && seconds <= 2e6)) return seconds;
+  throw new SalientError("usage", `Hook timeout must be seconds above 0 but is ${seconds}`);
 }
 
 function quantizableLinears(

@@ -71,7 +71,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
   const format = typeof wanted === "string" ? findFormat(wanted) : wanted;
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const run = await transformModel(await prepareRun(options, model, format), opened);
+  const run = await transformModel(await prepareRun(options, model, format, opened), opened);
   const clock = new StageClock(run.emit);
   const writer = await createCheckpointWriter(
     options.out,

@@ -57,7 +57,7 @@ export async function quantizeInMemory(options: RunOptions): Promise<QuantizedIn
 async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const run = await transformModel(await prepareRun(options, model, undefined), opened);
+  const run = await transformModel(await prepareRun(options, model, undefined, opened), opened);
   const clock = new StageClock(run.emit);
   await using sink = new MemorySink(run.model, run.ops);
   const record = new LinearRecord(undefined);

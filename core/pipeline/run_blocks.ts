@@ -104,11 +104,13 @@ async function runBlock(
     const check = stack.use(await FoldCheck.before(ops, block, width, prefix));
     let folds = 0;
     await driver.transformBlock(editor.view, async () => {
+      editor.checkHook();
       if (editor.folds === folds) return;
       folds = editor.folds;
       await check.compare(editor.current());
     });
   }
+  editor.close();
   const reports: LinearReport[] = [];
   const quantized = new Set<string>();
   for (const [role, linear] of editor.linears) {
@@ -159,7 +161,7 @@ async function runLinear(
   const { ops, driver, sink, notes, format } = run;
   const { info } = linear;
   const answered = run.quantizable.has(info.name)
-    ? await driver.quantizeLinear(editor.view.linear(info.name))
+    ? await driver.quantizeLinear(editor.view.linear(info.name), () => editor.checkHook())
     : undefined;
   const { scaleExponent, ...others } = notes.of(info.name);
   const noted = {

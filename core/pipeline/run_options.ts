@@ -30,6 +30,11 @@ export interface RunOptions {
   readonly skip?: readonly string[] | undefined;
   /** Seed of the plugins' random numbers. Default 0. */
   readonly seed?: number | undefined;
+  /**
+   * Seconds that one call of a plugin's hook may take; after them the run ends with an error that names plugin and hook.
+   * A hook that never gives control back (a loop without `await`) is seen only when it does. Default: no limit.
+   */
+  readonly hookTimeout?: number | undefined;
   /** Ends the run: temporary files are removed, and an error with code `interrupted` is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Is told how the run goes on. */

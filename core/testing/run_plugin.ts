@@ -59,7 +59,7 @@ export async function runPlugin(
 ): Promise<PluginOutcome> {
   const { backend, config, linears } = model;
   const signal = options.signal ?? new AbortController().signal;
-  const { ops, settle } = guardOps(options.ops ?? backend, signal);
+  const { ops, settle, activity } = guardOps(options.ops ?? backend, signal);
   const driver = new PluginDriver([plugin], {
     model: {
       family: model.family.name,
@@ -69,6 +69,7 @@ export async function runPlugin(
     },
     ops,
     settle,
+    activity,
     grid: makeRunGrid(linears, undefined),
     signal,
     seed: 0,

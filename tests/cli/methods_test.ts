@@ -37,6 +37,10 @@ Deno.test("in a chain only the last method rounds", async () => {
     code: "usage",
     message: "rtn rounds every linear, so that awq after it has nothing to do: put rtn last",
   });
+  await assert.rejects(chain([`${FIXTURES}/idle.ts`]), {
+    code: "usage",
+    message: "idle rounds nothing: add a method that does, as idle+rtn or --method rtn",
+  });
   // A plugin after it that only transforms leaves the rounding to it.
   assert.equal(await chain(["rtn", `${FIXTURES}/idle.ts`]), "rtn+idle");
 });
@@ -66,7 +70,7 @@ Deno.test("--set of what there is not is refused with the nearest name", async (
     [["rtn"], ["bits=3"], /^--set bits=3 cannot be read: write NAME.OPTION=VALUE/],
     [["rtn"], ["rtn..bits=3"], /cannot be read/],
     [["awq"], ["awq.bits=3", "awq.bits.x=3"], /leads into bits, which is no object$/],
-    [[`${FIXTURES}/idle.ts`], ["idle.x=1"], /^Plugin idle takes no options, so not x$/],
+    [[`${FIXTURES}/idle.ts`, "rtn"], ["idle.x=1"], /^Plugin idle takes no options, so not x$/],
   ];
   for (const [parts, set, text] of cases) {
     await assert.rejects(chain(parts, set), { code: "usage", message: text });

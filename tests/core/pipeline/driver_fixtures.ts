@@ -29,12 +29,23 @@ export const GRID: AffineGrid = resolveGrid({ bits: 3, groupSize: 8 }, LINEAR);
 /** A driver of these plugins. */
 export function make(
   plugins: readonly unknown[],
-  options: { signal?: AbortSignal; ops?: Ops; events?: PipelineEvent[]; seed?: number } = {},
+  options: {
+    signal?: AbortSignal;
+    ops?: Ops;
+    events?: PipelineEvent[];
+    seed?: number;
+    activity?: () => number;
+    hookTimeout?: number;
+    newsEvery?: number;
+  } = {},
 ): PluginDriver {
   return new PluginDriver(plugins, {
     model: { family: "llama", blocks: 1, hiddenSize: 16, linears: [LINEAR] },
     ops: options.ops ?? {} as Ops,
     settle: () => Promise.resolve(),
+    activity: options.activity ?? (() => 0),
+    hookTimeout: options.hookTimeout,
+    ...(options.newsEvery === undefined ? {} : { newsEvery: options.newsEvery }),
     grid: { resolve: resolveGrid },
     signal: options.signal ?? new AbortController().signal,
     seed: options.seed ?? 0,

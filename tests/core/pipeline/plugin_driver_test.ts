@@ -54,7 +54,12 @@ Deno.test("PluginDriver refuses what is no plugin and says why", () => {
     [[{ name: "a", apiVersion: 2 }], /written for version 2 of the contract, this is 1/, "a"],
     [[{ name: "a" }], /written for version undefined/, "a"],
     [[{ ...plugin("a"), enforce: "first" }], /enforce first/, "a"],
-    [[{ ...plugin("a"), transformblock() {} }], /unknown hook transformblock: use/, "a"],
+    [
+      [{ ...plugin("a"), transformblock() {} }],
+      /unknown hook transformblock: did you mean transformBlock\?$/,
+      "a",
+    ],
+    [[{ ...plugin("a"), onStart() {} }], /unknown hook onStart: use setup, observe, /, "a"],
     [[{ ...plugin("a"), finish: 3 }], /Hook finish of plugin a must be a function/, "a", "finish"],
   ];
   for (const [plugins, text, name, hook] of cases) {
@@ -209,4 +214,37 @@ Deno.test("PluginDriver passes a plugin's words and notes on with its name", asy
     { type: "log", level: "info", plugin: "mine", message: "by the way" },
     { type: "note", plugin: "mine", tensor: "x", figures: { scaleExponent: 0.5 } },
   ]);
+});
+
+Deno.test("PluginDriver ends a hook at its time limit, naming plugin and hook", async () => {
+  const driver = make([plugin("slow", { transformBlock: () => new Promise(() => {}) })], {
+    hookTimeout: 0.02,
+  });
+  const error = await rejection(driver.transformBlock(BLOCK));
+  assert.equal(
+    error.message,
+    "Plugin slow failed in transformBlock on model.layers.0: " +
+      "it took longer than the 0.02 s of --hook-timeout",
+  );
+  assert.deepEqual([error.code, error.plugin, error.hook], ["plugin", "slow", "transformBlock"]);
+  const quick = make([plugin("quick", { finish: () => {} })], { hookTimeout: 0.02 });
+  await quick.finish({ linears: [], calibrationTokens: 0, seconds: 0 });
+});
+
+Deno.test("PluginDriver mentions a hook that does nothing, and leaves one that works alone", async () => {
+  async function messages(activity: () => number): Promise<string[]> {
+    const events: PipelineEvent[] = [];
+    const driver = make([plugin("busy", {
+      transformBlock: () => new Promise((resolve) => setTimeout(resolve, 70)),
+    })], { events, activity, newsEvery: 20 });
+    await driver.transformBlock(BLOCK);
+    return events.map((event) => event.type === "log" ? `${event.level} ${event.message}` : "");
+  }
+  const [first] = await messages(() => 7);
+  assert.match(
+    first ?? "",
+    /^warn Plugin busy has been in transformBlock on model.layers.0 for 0 s and no operation is running/,
+  );
+  let count = 0;
+  assert.deepEqual(await messages(() => count++), []);
 });

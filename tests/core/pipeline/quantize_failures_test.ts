@@ -244,7 +244,10 @@ Deno.test("a plugin that fails midway leaves nothing behind", async () => {
 
 Deno.test("a plugin that quantizes nothing at all is told so", async () => {
   const error = await refusal({ plugins: [{ name: "idle", apiVersion: 1 }] });
-  assert.match(error.message, /^No plugin quantized any linear/);
+  assert.match(error.message, /^No plugin rounds any linear \(idle\): add one that does/);
+  const leaves: Plugin = { name: "leaves", apiVersion: 1, quantizeLinear: () => undefined };
+  const none = await refusal({ plugins: [leaves] });
+  assert.match(none.message, /^No plugin quantized any linear/);
 });
 
 Deno.test("a transform that changes what a block computes is found out", async () => {
