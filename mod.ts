@@ -106,6 +106,9 @@ export { type QuantizedInMemory, quantizeInMemory } from "./core/pipeline/quanti
 export type { QuantizeReport } from "./core/pipeline/report.ts";
 export type { RunOptions } from "./core/pipeline/run_options.ts";
 export * from "./core/plugin.ts";
+export type { LayerRule, RuleReport } from "./core/rules/layer_rule.ts";
+export { loadRules } from "./core/rules/load_rules.ts";
+export { parseRules } from "./core/rules/parse_rules.ts";
 export type { DType, Tensor } from "./core/tensor.ts";
 export { loadTokenizer } from "./core/tokenizer/load_tokenizer.ts";
 export type { ChatMessage, Tokenizer } from "./core/tokenizer/types.ts";

@@ -9,13 +9,15 @@ import { SalientError } from "../errors.ts";
 import type { ExportFormat } from "../export/types.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearInfo, ModelInfo } from "../plugin.ts";
+import { checkRules } from "../rules/check_rules.ts";
+import { RuleSet } from "../rules/rule_set.ts";
 import type { EventListener } from "./events.ts";
 import { guardOps } from "./guard_ops.ts";
 import { trackTensors } from "./track_tensors.ts";
 import { type MemoryPlan, planMemory } from "./memory_plan.ts";
 import { type MergedObservation, observedSites } from "./observation.ts";
 import { PluginDriver } from "./plugin_driver.ts";
-import { makeRunGrid } from "./run_grid.ts";
+import { RunGrid } from "./run_grid.ts";
 import { RunNotes } from "./run_notes.ts";
 import type { RunOptions } from "./run_options.ts";
 import type { Windows } from "./statistics.ts";
@@ -30,6 +32,8 @@ export interface PreparedRun {
   readonly ops: Ops;
   /** Runs the plugins. */
   readonly driver: PluginDriver;
+  /** The rules, matched against the model. */
+  readonly rules: RuleSet;
   /** Names of the linears that may be quantized. */
   readonly quantizable: ReadonlySet<string>;
   /** For each block what is asked of its sites. */
@@ -74,22 +78,28 @@ export async function prepareRun(
   const notes = new RunNotes(options.onEvent);
   const { ops, settle, activity } = guardOps(model.backend, signal);
   const tracked = owned.use(trackTensors(ops));
-  const linears = quantizableLinears(model.linears, options.skip ?? []);
+  const { embedding, head } = model.family.names;
+  const outside = [head, embedding].map((name) => name.replace(/\.weight$/, ""));
+  const rules = new RuleSet(checkRules(options.rules ?? []), model.linears, outside);
+  const linears = quantizableLinears(model.linears, options.skip ?? [], rules);
   const info: ModelInfo = {
     family: model.family.name,
     blocks: model.config.blocks,
     hiddenSize: model.config.hiddenSize,
     linears,
   };
-  const grid = makeRunGrid(linears, format);
   const { emit } = notes;
+  for (const message of rules.warnings()) {
+    emit({ type: "log", level: "warn", plugin: undefined, message });
+  }
+  const runGrid = new RunGrid(linears, format, rules);
   const driver = new PluginDriver(options.plugins, {
     model: info,
     ops: tracked.ops,
     settle,
     activity,
     hookTimeout: checkHookTimeout(options.hookTimeout),
-    grid,
+    grid: runGrid.helpers,
     signal,
     seed: options.seed ?? 0,
     emit,
@@ -100,6 +110,7 @@ export async function prepareRun(
     throw new SalientError("usage", message);
   }
   await driver.setup();
+  runGrid.refuseMixtures();
   await refuseActivations(driver, linears);
   const sites = observedSites(linears, info.blocks, (linear) => driver.observe(linear));
   const calibration = checkCalibration(options, model, sites.some((block) => block.size > 0));
@@ -120,6 +131,7 @@ export async function prepareRun(
     info,
     ops,
     driver,
+    rules,
     quantizable,
     sites,
     calibration,
@@ -140,6 +152,7 @@ function checkHookTimeout(seconds: number | undefined): number | undefined {
 function quantizableLinears(
   linears: readonly LinearInfo[],
   skip: readonly string[],
+  rules: RuleSet,
 ): readonly LinearInfo[] {
   for (const part of skip) {
     if (part !== "" && linears.some(({ name }) => name.includes(part))) continue;
@@ -148,7 +161,9 @@ function quantizableLinears(
       `No linear has "${part}" in its name: use for example ${linears[0]?.name}`,
     );
   }
-  const left = linears.filter(({ name }) => !skip.some((part) => name.includes(part)));
+  const left = linears.filter(({ name }) =>
+    !skip.some((part) => name.includes(part)) && rules.of(name)?.skip !== true
+  );
   if (left.length > 0) return left;
   throw new SalientError("usage", "Every linear is skipped: leave at least one to be quantized");
 }

@@ -11,6 +11,7 @@ import type { ExportFormat } from "../export/types.ts";
 import { openModel } from "../model/open_model.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearReport } from "../plugin.ts";
+import { bitsPerWeight } from "./bits_per_weight.ts";
 import { CheckpointSink } from "./checkpoint_sink.ts";
 import { LinearRecord } from "./linear_record.ts";
 import { prepareRun } from "./prepare_run.ts";
@@ -112,6 +113,8 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     bytesAfter: writer.byteLength,
     dryRun: options.dryRun === true,
     layers,
+    rules: run.rules.reports,
+    bitsPerWeight: options.dryRun === true ? 0 : bitsPerWeight(model.linears, record.linears),
     stages: clock.stages,
     plan: run.plan,
   };

@@ -5,6 +5,7 @@
  */
 
 import type { Model } from "../model/model.ts";
+import { bitsPerWeight } from "./bits_per_weight.ts";
 import { LinearRecord } from "./linear_record.ts";
 import { MemorySink } from "./memory_sink.ts";
 import { prepareRun } from "./prepare_run.ts";
@@ -78,6 +79,8 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     bytesAfter: sink.byteLength,
     dryRun: false,
     layers,
+    rules: run.rules.reports,
+    bitsPerWeight: bitsPerWeight(model.linears, record.linears),
     stages: clock.stages,
     plan: run.plan,
   };

@@ -5,6 +5,7 @@
  */
 
 import type { LinearReport } from "../plugin.ts";
+import type { RuleReport } from "../rules/layer_rule.ts";
 import type { Stage } from "./events.ts";
 import type { MemoryPlan } from "./memory_plan.ts";
 
@@ -38,6 +39,13 @@ export interface QuantizeReport {
   readonly dryRun: boolean;
   /** Every linear inside the blocks, in order; with method `"none"` where it stays plain. */
   readonly layers: readonly LinearReport[];
+  /** The rules of the run, each with the number of linears that it names. */
+  readonly rules: readonly RuleReport[];
+  /**
+   * Bits for each weight inside the blocks, scales and zero points included: the integers as they are, not
+   * their containers. 0 for a dry run.
+   */
+  readonly bitsPerWeight: number;
   /** Time for each stage, in seconds. */
   readonly stages: Readonly<Partial<Record<Stage, number>>>;
   /** What the run was predicted to need. */

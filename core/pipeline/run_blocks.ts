@@ -10,6 +10,7 @@ import type { LinearReport } from "../plugin.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor, type EditedLinear } from "./block_editor.ts";
 import type { BlockSink } from "./block_sink.ts";
+import { checkObeyed } from "./check_obeyed.ts";
 import { checkWeights } from "./check_weights.ts";
 import type { LinearRecord } from "./linear_record.ts";
 import { FoldCheck } from "./fold_check.ts";
@@ -175,6 +176,7 @@ async function runLinear(
   const { plugin, answer } = answered;
   using weight = answer.weight;
   try {
+    checkObeyed(run.rules.of(info.name), info, weight.grid);
     format?.check(info, weight.grid);
     run.record.add(info, weight.grid);
   } catch (error) {

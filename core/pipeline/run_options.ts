@@ -8,6 +8,7 @@ import type { Backend } from "../backend.ts";
 import type { CalibrationSet } from "../calibration/types.ts";
 import type { Model } from "../model/model.ts";
 import type { Plugin } from "../plugin.ts";
+import type { LayerRule } from "../rules/layer_rule.ts";
 import type { EventListener } from "./events.ts";
 
 /** What every run takes, whether it writes a checkpoint or keeps the result in memory. */
@@ -28,6 +29,11 @@ export interface RunOptions {
   readonly memory?: number | undefined;
   /** Linears that stay plain: those whose full name contains one of these, for example `down_proj`. */
   readonly skip?: readonly string[] | undefined;
+  /**
+   * Grids for some linears, and linears that stay plain; later rules win. They hold for every plugin that
+   * takes its grid from `ctx.grid.resolve`, and one that does not obey is refused.
+   */
+  readonly rules?: readonly LayerRule[] | undefined;
   /** Seed of the plugins' random numbers. Default 0. */
   readonly seed?: number | undefined;
   /**

@@ -10,7 +10,8 @@ import { BlockEditor } from "../pipeline/block_editor.ts";
 import { guardOps } from "../pipeline/guard_ops.ts";
 import { observedSites } from "../pipeline/observation.ts";
 import { PluginDriver } from "../pipeline/plugin_driver.ts";
-import { makeRunGrid } from "../pipeline/run_grid.ts";
+import { RunGrid } from "../pipeline/run_grid.ts";
+import { RuleSet } from "../rules/rule_set.ts";
 import { SiteStatistics } from "../pipeline/statistics.ts";
 import type { Plugin } from "../plugin.ts";
 import { seededRandom } from "../random.ts";
@@ -70,7 +71,7 @@ export async function runPlugin(
     ops,
     settle,
     activity,
-    grid: makeRunGrid(linears, undefined),
+    grid: new RunGrid(linears, undefined, new RuleSet([], linears)).helpers,
     signal,
     seed: 0,
     emit: () => {},
