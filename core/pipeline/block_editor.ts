@@ -138,7 +138,13 @@ export class BlockEditor implements Disposable {
   }
 
   /** A call of a plugin, which must fall into its `transformBlock`. */
-  async #during<T>(name: string, work: () => Promise<T>): Promise<T> {
+  #during<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const result = this.#call(name, work);
+    result.catch(() => {}); // a plugin that does not wait for it must not end the program
+    return result;
+  }
+
+  async #call<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (!this.#isOpen) {
       const message = `${name} of ${this.#block.name} was called after transformBlock had ended`;
       throw new SalientError("plugin", message);

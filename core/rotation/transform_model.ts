@@ -11,6 +11,9 @@ import type { ModelInfo, ModelView } from "../plugin.ts";
 import { OrthogonalMatrix } from "./orthogonal_matrix.ts";
 import { RotatedModel } from "./rotated_model.ts";
 
+/** What is needed of a run. */
+export type Transformable = Pick<PreparedRun, "model" | "info" | "ops" | "driver">;
+
 /**
  * Runs the plugins' `transformModel` hooks.
  *
@@ -18,10 +21,10 @@ import { RotatedModel } from "./rotated_model.ts";
  * @returns The run, on the rotated model if any plugin rotated it.
  * @throws {SalientError} `plugin` for a matrix that does not fit, `input` for a family that cannot be rotated.
  */
-export async function transformModel(
-  run: PreparedRun,
+export async function transformModel<T extends Transformable>(
+  run: T,
   owned: DisposableStack,
-): Promise<PreparedRun> {
+): Promise<T> {
   if (!run.driver.has("transformModel")) return run;
   using editor = new ModelEditor(run);
   await run.driver.transformModel((plugin) => editor.open(plugin));
@@ -37,13 +40,13 @@ export interface OpenView<T> extends Disposable {
 
 /** Collects what plugins do to a model. */
 class ModelEditor implements Disposable {
-  readonly #run: PreparedRun;
+  readonly #run: Transformable;
   readonly #plugins = new Set<string>();
   readonly #heads = new Map<number, OrthogonalMatrix>();
   #residual: OrthogonalMatrix | undefined;
   readonly #stack = new DisposableStack();
 
-  constructor(run: PreparedRun) {
+  constructor(run: Transformable) {
     this.#run = run;
   }
 
@@ -53,7 +56,7 @@ class ModelEditor implements Disposable {
     const { heads, kvHeads, headDim } = model.config;
     let running = 0;
     let isOpen = true;
-    const use = async (name: string, work: () => Promise<void>): Promise<void> => {
+    const during = async (name: string, work: () => Promise<void>): Promise<void> => {
       if (!isOpen) {
         throw new SalientError("plugin", `${name} was called after transformModel had ended`);
       }
@@ -64,6 +67,11 @@ class ModelEditor implements Disposable {
       } finally {
         running--;
       }
+    };
+    const use = (name: string, work: () => Promise<void>): Promise<void> => {
+      const result = during(name, work);
+      result.catch(() => {}); // a plugin that does not wait for it must not end the program
+      return result;
     };
     return {
       view: {
@@ -97,32 +105,39 @@ class ModelEditor implements Disposable {
   }
 
   async #rotateResidual(matrix: unknown): Promise<void> {
-    const { model, ops } = this.#run;
+    const { model } = this.#run;
     refuseFamily(model);
     const { hiddenSize } = model.config;
-    const given = this.#stack.use(
-      await OrthogonalMatrix.create(ops, matrix, hiddenSize, "rotateResidual"),
-    );
+    const given = await this.#check(matrix, hiddenSize, "rotateResidual");
     const before = this.#residual;
-    this.#residual = before === undefined ? given : this.#stack.use(await before.followedBy(given));
+    this.#residual = before === undefined ? given : this.#own(await before.followedBy(given));
   }
 
   async #rotateHeads(matrix: unknown, block: number | undefined): Promise<void> {
-    const { model, ops } = this.#run;
+    const { model } = this.#run;
     refuseFamily(model);
     const { headDim, blocks } = model.config;
     if (block !== undefined && !(Number.isInteger(block) && block >= 0 && block < blocks)) {
       throw new SalientError("plugin", `rotateHeads got block ${block} of ${blocks}`);
     }
-    const given = this.#stack.use(
-      await OrthogonalMatrix.create(ops, matrix, headDim, "rotateHeads"),
-    );
+    const given = await this.#check(matrix, headDim, "rotateHeads");
     const wanted = block === undefined ? Array.from({ length: blocks }, (_, i) => i) : [block];
     for (const index of wanted) {
       const before = this.#heads.get(index);
-      const both = before === undefined ? given : this.#stack.use(await before.followedBy(given));
+      const both = before === undefined ? given : this.#own(await before.followedBy(given));
       this.#heads.set(index, both);
     }
+  }
+
+  /** The backend itself makes the products: the matrices may outlive the run, whose operations end with it. */
+  async #check(matrix: unknown, size: number, what: string): Promise<OrthogonalMatrix> {
+    return this.#own(await OrthogonalMatrix.create(this.#run.model.backend, matrix, size, what));
+  }
+
+  #own(matrix: OrthogonalMatrix): OrthogonalMatrix {
+    if (!this.#stack.disposed) return this.#stack.use(matrix);
+    matrix[Symbol.dispose]();
+    throw new SalientError("plugin", "A rotation ended after its run");
   }
 }
 

@@ -18,13 +18,22 @@ export type MakeBackend = () => Backend | Promise<Backend>;
 /** Largest relative change of what a block adds to its input. */
 const CHANGE_ALLOWED = 1e-4;
 
-/** Every transform keeps what a block computes. */
+/** Largest relative change of the logits: embedding and head are stored in bf16 after a rotation. */
+const LOGIT_CHANGE_ALLOWED = 2e-2;
+
+/** Every transform keeps what a block, and the model, computes. */
 export async function checkFunction(
   make: () => Plugin,
   makeBackend: MakeBackend,
   kind: SyntheticModel,
 ): Promise<void> {
-  const { change } = await outcomeOf(make, makeBackend, kind);
+  const { change, logitChange } = await outcomeOf(make, makeBackend, kind);
+  if (!(logitChange <= LOGIT_CHANGE_ALLOWED)) {
+    fail(
+      `The model computes something else after transformModel: relative change of the logits ` +
+        `${logitChange.toExponential(1)} where ${LOGIT_CHANGE_ALLOWED} is allowed`,
+    );
+  }
   // Written so that NaN fails.
   if (change <= CHANGE_ALLOWED) return;
   fail(

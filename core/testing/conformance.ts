@@ -32,7 +32,8 @@ export interface ConformanceCase {
 /**
  * The cases of the conformance suite for a plugin, on small models made from a seed.
  *
- * They check that transforms keep what a block computes, with and without grouped queries and with biases;
+ * They check that transforms, rotations among them, keep what the model computes, with and without grouped queries and
+ * with biases;
  * that integers, scales and zero points are on the plugin's grid; that two runs give the same; that channels no
  * token uses, groups of zeros and groups of one value do no harm; that a NaN weight and wrong options are
  * refused; that an interruption is obeyed; and that no tensor is left behind. The cases need permission to write a
@@ -56,7 +57,7 @@ export interface ConformanceCase {
 export function conformance(make: () => Plugin, options: ConformanceOptions): ConformanceCase[] {
   const { backend, refused = [] } = options;
   const cases: [string, () => Promise<void>][] = [
-    ["keeps what a block computes", () => checkFunction(make, backend, { kvHeads: 4 })],
+    ["keeps what the model computes", () => checkFunction(make, backend, { kvHeads: 4 })],
     ["keeps it under grouped queries", () => checkFunction(make, backend, { kvHeads: 2 })],
     ["keeps it with dead channels", () => checkFunction(make, backend, { oddity: "dead" })],
     ["stays on its grid", () => checkGridBounds(make, backend, {})],

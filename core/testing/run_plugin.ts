@@ -13,8 +13,9 @@ import { PluginDriver } from "../pipeline/plugin_driver.ts";
 import { RunGrid } from "../pipeline/run_grid.ts";
 import { RuleSet } from "../rules/rule_set.ts";
 import { SiteStatistics } from "../pipeline/statistics.ts";
-import type { Plugin } from "../plugin.ts";
+import type { ModelInfo, Plugin } from "../plugin.ts";
 import { seededRandom } from "../random.ts";
+import { transformModel } from "../rotation/transform_model.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Windows of the made-up calibration. */
@@ -38,6 +39,8 @@ export interface LinearOutcome {
 
 /** What a plugin made of the model. */
 export interface PluginOutcome {
+  /** Relative change of the logits by `transformModel`; 0 where there is none. */
+  readonly logitChange: number;
   /** Largest relative change, over the blocks, of what a block adds to its input. */
   readonly change: number;
   /** The linears that it quantized, in order. */
@@ -61,13 +64,14 @@ export async function runPlugin(
   const { backend, config, linears } = model;
   const signal = options.signal ?? new AbortController().signal;
   const { ops, settle, activity } = guardOps(options.ops ?? backend, signal);
+  const info: ModelInfo = {
+    family: model.family.name,
+    blocks: config.blocks,
+    hiddenSize: config.hiddenSize,
+    linears,
+  };
   const driver = new PluginDriver([plugin], {
-    model: {
-      family: model.family.name,
-      blocks: config.blocks,
-      hiddenSize: config.hiddenSize,
-      linears,
-    },
+    model: info,
     ops,
     settle,
     activity,
@@ -85,12 +89,13 @@ export async function runPlugin(
     () => Math.floor(random() * config.vocabSize),
   );
   using states = new DisposableStack();
-  let hidden = states.use(await model.embed(ids));
+  const { model: turned } = await transformModel({ model, info, ops, driver }, states);
+  let hidden = states.use(await turned.embed(ids));
   const outcomes: LinearOutcome[] = [];
   let change = 0;
   for (let index = 0; index < config.blocks; index++) {
     using scope = new DisposableStack();
-    const block = scope.use(await model.loadBlock(index));
+    const block = scope.use(await turned.loadBlock(index));
     const statistics = new Map<string, SiteStatistics>();
     for (const { info } of block.linears.values()) {
       const asked = sites[index]?.get(info.site);
@@ -107,7 +112,7 @@ export async function runPlugin(
     );
     const isQuantizable = (): boolean => true;
     const editor = scope.use(
-      new BlockEditor(block, { ops: backend, model, statistics, isQuantizable }),
+      new BlockEditor(block, { ops: backend, model: turned, statistics, isQuantizable }),
     );
     await driver.transformBlock(editor.view);
     using changed = await editor.current().run(hidden, { sequences: SAMPLES });
@@ -120,7 +125,27 @@ export async function runPlugin(
     }
     hidden = output;
   }
-  return { change, linears: outcomes };
+  const logitChange = turned === model ? 0 : await compareLogits(model, turned, ids, hidden);
+  return { change, logitChange, linears: outcomes };
+}
+
+/** ||changed - logits|| / ||logits||, with `hidden` from the last block of the changed model. */
+async function compareLogits(
+  model: Model,
+  turned: Model,
+  ids: Int32Array,
+  hidden: Tensor,
+): Promise<number> {
+  using states = new DisposableStack();
+  let plain = states.use(await model.embed(ids));
+  for (let index = 0; index < model.config.blocks; index++) {
+    using block = await model.loadBlock(index);
+    plain = states.use(await block.run(plain, { sequences: SAMPLES }));
+  }
+  using expected = await model.logits(plain);
+  using found = await turned.logits(hidden);
+  using nothing = model.backend.zeros("F32", expected.shape);
+  return relativeChange(model.backend, nothing, expected, found);
 }
 
 function readOutcome(ops: Ops, name: string, weight: QuantizedWeight): LinearOutcome {

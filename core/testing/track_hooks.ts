@@ -6,7 +6,14 @@
 
 import type { Plugin } from "../plugin.ts";
 
-const HOOKS = ["setup", "transformBlock", "quantizeLinear", "blockDone", "finish"] as const;
+const HOOKS = [
+  "setup",
+  "transformModel",
+  "transformBlock",
+  "quantizeLinear",
+  "blockDone",
+  "finish",
+] as const;
 
 /** A plugin that behaves as the one given, and what became of the calls of its hooks. */
 export interface TrackedPlugin {
