@@ -61,7 +61,12 @@ export {
 export type { SamplerOptions } from "./core/eval/sampler.ts";
 export { sampleTokens, type SampleTokensOptions } from "./core/eval/sample_tokens.ts";
 export { exportFormats, findFormat } from "./core/export/formats.ts";
-export type { ExportedLinear, ExportFormat, StoredTensor } from "./core/export/types.ts";
+export type {
+  ExportedLinear,
+  ExportFormat,
+  LinearFormat,
+  StoredTensor,
+} from "./core/export/types.ts";
 export type { GridHelpers, GridOptions } from "./core/grid_helpers.ts";
 export {
   type InspectedLinear,
@@ -105,6 +110,14 @@ export { quantize, type QuantizeOptions } from "./core/pipeline/quantize.ts";
 export { type QuantizedInMemory, quantizeInMemory } from "./core/pipeline/quantize_in_memory.ts";
 export type { QuantizeReport } from "./core/pipeline/report.ts";
 export type { RunOptions } from "./core/pipeline/run_options.ts";
+export { findOutput, outputNames } from "./core/output/find_output.ts";
+export type {
+  ModelOutput,
+  OutputFormat,
+  OutputOptions,
+  OutputSummary,
+  StreamedTensor,
+} from "./core/output/model_output.ts";
 export * from "./core/plugin.ts";
 export type { LayerRule, RuleReport } from "./core/rules/layer_rule.ts";
 export { loadRules } from "./core/rules/load_rules.ts";

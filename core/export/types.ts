@@ -30,8 +30,8 @@ export interface ExportedLinear {
   readonly activation?: ActivationFormat;
 }
 
-/** A way to store quantized linears in a safetensors checkpoint. */
-export interface ExportFormat {
+/** What a run has to know of a format before there is anything to write. */
+export interface LinearFormat {
   /** Its name on the command line, for example `awq-gemm`. */
   readonly name: string;
   /** Type in which it stores scales. */
@@ -47,6 +47,10 @@ export interface ExportFormat {
    * Default: the bits of the integers as they are, F16 scales, and zero points where the grid has them.
    */
   byteLength?(linear: LinearInfo, grid: AffineGrid): number;
+}
+
+/** A way to store quantized linears in a safetensors checkpoint. */
+export interface ExportFormat extends LinearFormat {
   /** The tensors of one linear. */
   encode(weight: QuantizedWeight, ops: Ops): Promise<readonly StoredTensor[]>;
   /** The inverse of `encode`, from an open checkpoint; checks shapes and types. The caller disposes it. */

@@ -5,17 +5,8 @@
  */
 
 import type { QuantizedWeight } from "../backend.ts";
-import type { ExportedLinear } from "../export/types.ts";
 import type { ActivationFormat } from "../plugin.ts";
 import type { BlockEditor, EditedLinear } from "./block_editor.ts";
-
-/** What is known when all blocks are done. */
-export interface SinkSummary {
-  /** Every quantized linear by its full name, in order. */
-  readonly linears: ReadonlyMap<string, ExportedLinear>;
-  /** Full names of the linears that stay plain. */
-  readonly skipped: readonly string[];
-}
 
 /** Takes the blocks of a run, one after the other: a checkpoint on disk, or a model in memory. */
 export interface BlockSink extends AsyncDisposable {

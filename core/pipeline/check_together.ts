@@ -7,7 +7,7 @@
 import type { AffineGrid } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { sharedGrid } from "../export/shared_grid.ts";
-import type { ExportedLinear, ExportFormat } from "../export/types.ts";
+import type { ExportedLinear, LinearFormat } from "../export/types.ts";
 
 /**
  * Makes sure that a format can hold two linears in one checkpoint.
@@ -15,7 +15,7 @@ import type { ExportedLinear, ExportFormat } from "../export/types.ts";
  * @throws {SalientError} `input`, naming both.
  */
 export function checkTogether(
-  format: Pick<ExportFormat, "name" | "mixed">,
+  format: Pick<LinearFormat, "name" | "mixed">,
   first: ExportedLinear,
   second: ExportedLinear,
 ): void {

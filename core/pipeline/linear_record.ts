@@ -6,18 +6,18 @@
 
 import type { AffineGrid } from "../backend.ts";
 import { type SharedGrid, sharedGrid } from "../export/shared_grid.ts";
-import type { ExportedLinear, ExportFormat } from "../export/types.ts";
+import type { ExportedLinear, LinearFormat } from "../export/types.ts";
 import type { StoredLinear, StoredQuantization } from "../model/model.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import { checkTogether } from "./check_together.ts";
 
 /** Collects the quantized linears of a run. */
 export class LinearRecord {
-  readonly #format: Pick<ExportFormat, "name" | "mixed"> | undefined;
+  readonly #format: Pick<LinearFormat, "name" | "mixed"> | undefined;
   readonly #linears = new Map<string, ExportedLinear>();
 
   /** @param format Format to be written; undefined if the result stays in memory, where grids may differ. */
-  constructor(format: Pick<ExportFormat, "name" | "mixed"> | undefined) {
+  constructor(format: Pick<LinearFormat, "name" | "mixed"> | undefined) {
     this.#format = format;
   }
 

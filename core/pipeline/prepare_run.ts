@@ -6,7 +6,7 @@
 
 import type { Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
-import type { ExportFormat } from "../export/types.ts";
+import type { LinearFormat } from "../export/types.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearInfo, ModelInfo } from "../plugin.ts";
 import { checkRules } from "../rules/check_rules.ts";
@@ -45,7 +45,7 @@ export interface PreparedRun {
   /** Ends the run. */
   readonly signal: AbortSignal;
   /** Format of the result; undefined if it stays in memory. */
-  readonly format: ExportFormat | undefined;
+  readonly format: LinearFormat | undefined;
   /** What plugins note. */
   readonly notes: RunNotes;
   /** Tells the listener. */
@@ -64,7 +64,7 @@ export interface PreparedRun {
 export async function prepareRun(
   options: RunOptions,
   model: Model,
-  format: ExportFormat | undefined,
+  format: LinearFormat | undefined,
   owned: DisposableStack,
 ): Promise<PreparedRun> {
   if (model.quantization !== undefined) {

@@ -4,16 +4,17 @@
  * @module
  */
 
-import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.ts";
 import { SalientError } from "../errors.ts";
-import { findFormat } from "../export/formats.ts";
 import type { ExportFormat } from "../export/types.ts";
 import { openModel } from "../model/open_model.ts";
 import type { Model } from "../model/model.ts";
+import { findOutput } from "../output/find_output.ts";
+import type { OutputFormat } from "../output/model_output.ts";
 import type { LinearReport } from "../plugin.ts";
+import { RotatedModel } from "../rotation/rotated_model.ts";
 import { bitsPerWeight } from "./bits_per_weight.ts";
-import { CheckpointSink } from "./checkpoint_sink.ts";
 import { LinearRecord } from "./linear_record.ts";
+import { OutputSink } from "./output_sink.ts";
 import { prepareRun } from "./prepare_run.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
@@ -24,9 +25,9 @@ import { orInterrupted } from "./until_aborted.ts";
 
 /** What {@linkcode quantize} takes. */
 export interface QuantizeOptions extends RunOptions {
-  /** How the linears are stored. Default `awq-gemm`. */
-  readonly format?: ExportFormat | string | undefined;
-  /** Directory to write; it must not exist, or be empty. */
+  /** How the linears are stored, or the form of the whole model. Default `awq-gemm`. */
+  readonly format?: ExportFormat | OutputFormat | string | undefined;
+  /** Directory to write, which must not exist, or be empty; for `gguf` a file. */
   readonly out: string;
   /** Bytes of tensors after which a new file is begun. Default 5e9. */
   readonly shardBytes?: number | undefined;
@@ -68,23 +69,19 @@ export async function quantize(options: QuantizeOptions): Promise<QuantizeReport
 }
 
 async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport> {
-  const wanted = options.format ?? "awq-gemm";
-  const format = typeof wanted === "string" ? findFormat(wanted) : wanted;
+  const format = findOutput(options.format ?? "awq-gemm");
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
   const run = await transformModel(await prepareRun(options, model, format, opened), opened);
   const clock = new StageClock(run.emit);
-  const writer = await createCheckpointWriter(
-    options.out,
-    options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes },
-  );
-  await using sink = new CheckpointSink({
+  await using output = await format.create({
     model: run.model,
     ops: run.ops,
-    format,
-    writer,
+    out: options.out,
+    shardBytes: options.shardBytes,
     relieve: run.relieve,
   });
+  await using sink = new OutputSink(output);
   const record = new LinearRecord(format);
   let layers: LinearReport[] = [];
   if (options.dryRun !== true) {
@@ -94,10 +91,15 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
       throw new SalientError("input", "No plugin quantized any linear: add one, such as rtn");
     }
     const skipped = layers.filter(({ method }) => method === "none").map(({ name }) => name);
-    await clock.run("copy", () => sink.finish({ linears, skipped }));
+    await clock.run("copy", async () => {
+      if (run.model instanceof RotatedModel) {
+        for await (const tensor of run.model.ends()) await output.addStream(tensor);
+      }
+      await output.finish({ linears, skipped });
+    });
     const calibrationTokens = run.calibration?.ids.length ?? 0;
     await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });
-    await clock.run("verify", () => sink.commit());
+    await clock.run("verify", () => output.commit());
   }
   return {
     model: model.directory,
@@ -110,7 +112,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     calibrationTokens: run.calibration?.ids.length ?? 0,
     peakRssBytes: model.backend.peakRssBytes(),
     bytesBefore: model.checkpoint.byteLength,
-    bytesAfter: writer.byteLength,
+    bytesAfter: output.byteLength,
     dryRun: options.dryRun === true,
     layers,
     rules: run.rules.reports,

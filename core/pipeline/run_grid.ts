@@ -5,7 +5,7 @@
  */
 
 import { SalientError } from "../errors.ts";
-import type { ExportedLinear, ExportFormat } from "../export/types.ts";
+import type { ExportedLinear, LinearFormat } from "../export/types.ts";
 import type { AffineGrid } from "../grid.ts";
 import { type GridHelpers, type GridOptions, resolveGrid } from "../grid_helpers.ts";
 import type { LinearInfo } from "../plugin.ts";
@@ -73,7 +73,7 @@ export class RunGrid {
   }
 }
 
-type RunFormat = Pick<ExportFormat, "name" | "scaleDtype" | "mixed" | "check">;
+type RunFormat = Pick<LinearFormat, "name" | "scaleDtype" | "mixed" | "check">;
 
 function equal(a: AffineGrid, b: AffineGrid): boolean {
   return a.bits === b.bits && a.groupSize === b.groupSize;

@@ -1,0 +1,116 @@
+/**
+ * Writes plain checkpoints of quantized weights.
+ *
+ * @module
+ */
+
+import type { QuantizedWeight } from "../backend.ts";
+import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.ts";
+import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
+import type { CheckpointWriter } from "../checkpoint/types.ts";
+import { SalientError } from "../errors.ts";
+import { Checksum } from "../export/checksum.ts";
+import { castable } from "../pipeline/fold_factors.ts";
+import { tensorBytes } from "../pipeline/tensor_bytes.ts";
+import type { LinearInfo } from "../plugin.ts";
+import type { Tensor } from "../tensor.ts";
+import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
+import { PlainCopy } from "./plain_copy.ts";
+import { plainDtype } from "./plain_dtype.ts";
+
+/**
+ * The format `dequantized`: (q - zero) * scale in the element type of the original, for programs that know no
+ * quantization. It holds any grid. Where that type is not F32, values are rounded to it.
+ */
+export const dequantizedOutput: OutputFormat = {
+  name: "dequantized",
+  scaleDtype: "F16",
+  mixed: true,
+  activations: false,
+  check: () => {},
+  byteLength: ({ shape: [outputs, inputs], dtype }) => outputs * inputs * (dtype === "F32" ? 4 : 2),
+  create: async (options) => {
+    const limit = options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes };
+    return new DequantizedOutput(await createCheckpointWriter(options.out, limit), options);
+  },
+};
+
+class DequantizedOutput implements ModelOutput {
+  readonly temporary: string;
+  readonly #writer: CheckpointWriter;
+  readonly #options: OutputOptions;
+  readonly #plain: PlainCopy;
+  readonly #sums = new Map<string, string>();
+
+  constructor(writer: CheckpointWriter, options: OutputOptions) {
+    this.#writer = writer;
+    this.#options = options;
+    this.#plain = new PlainCopy(writer, options);
+    this.temporary = writer.temporary;
+  }
+
+  get byteLength(): number {
+    return this.#writer.byteLength;
+  }
+
+  async addLinear(info: LinearInfo, weight: QuantizedWeight): Promise<void> {
+    const { model, ops } = this.#options;
+    const name = `${info.name}.weight`;
+    const dtype = castable(plainDtype(model, info));
+    using wide = await ops.dequantize(weight);
+    using values = await ops.cast(wide, dtype);
+    await this.#writer.add(name, dtype, values.shape, tensorBytes(ops, values));
+    this.#sums.set(name, this.#sum(values));
+    this.#plain.replaceLinear(info.name);
+  }
+
+  addChanged(name: string, tensor: Tensor): Promise<void> {
+    return this.#plain.addChanged(name, tensor);
+  }
+
+  addStream(tensor: StreamedTensor): Promise<void> {
+    return this.#plain.addStream(tensor);
+  }
+
+  copy(prefix: string): Promise<void> {
+    return this.#plain.copy(prefix);
+  }
+
+  async finish(): Promise<void> {
+    const { model } = this.#options;
+    await this.copy("");
+    const { quantization_config: _, compression_config: __, ...config } = model.rawConfig;
+    await this.#writer.json("config.json", config);
+    await this.#writer.copyCompanions(model.directory);
+  }
+
+  async commit(): Promise<void> {
+    await this.#writer.commit((directory) => this.#verify(directory));
+  }
+
+  async #verify(directory: string): Promise<void> {
+    using checkpoint = await openCheckpoint(directory, this.#options.model.backend);
+    for (const [name, expected] of this.#sums) {
+      using tensor = checkpoint.tensor(name);
+      if (this.#sum(tensor) !== expected) {
+        throw new SalientError(
+          "failed",
+          `Tensor ${name} in ${directory} does not read back as it was meant; write it again`,
+          { file: directory, tensor: name },
+        );
+      }
+      checkpoint.release(name);
+    }
+  }
+
+  #sum(tensor: Tensor): string {
+    const sum = new Checksum();
+    for (const bytes of tensorBytes(this.#options.ops, tensor)) sum.add(bytes);
+    return sum.text;
+  }
+
+  /** Removes what was written, unless it was committed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Writes the blocks of a run.
+ *
+ * @module
+ */
+
+import type { QuantizedWeight } from "../backend.ts";
+import type { ModelOutput } from "../output/model_output.ts";
+import type { BlockEditor, EditedLinear } from "./block_editor.ts";
+import type { BlockSink } from "./block_sink.ts";
+
+/** Streams blocks to a {@linkcode ModelOutput}. */
+export class OutputSink implements BlockSink {
+  readonly temporary: string;
+  readonly #output: ModelOutput;
+
+  /** Writes to an output, which stays the caller's. */
+  constructor(output: ModelOutput) {
+    this.#output = output;
+    this.temporary = output.temporary;
+  }
+
+  async addLinear({ info }: EditedLinear, weight: QuantizedWeight): Promise<void> {
+    await this.#output.addLinear(info, weight);
+  }
+
+  async finishBlock(editor: BlockEditor, quantized: ReadonlySet<string>): Promise<void> {
+    for (const [role, linear] of editor.linears) {
+      const { name } = linear.info;
+      if (linear.changed && !quantized.has(role)) {
+        await this.#output.addChanged(`${name}.weight`, linear.weight);
+      }
+      if (linear.biasChanged && linear.bias !== undefined) {
+        await this.#output.addChanged(`${name}.bias`, linear.bias);
+      }
+    }
+    for (const [role, { name, weight }] of editor.norms) {
+      if (editor.isNormChanged(role)) await this.#output.addChanged(`${name}.weight`, weight);
+    }
+    await this.#output.copy(`${editor.view.name}.`);
+  }
+
+  /** Nothing: what is written is removed by whoever owns the output. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
