@@ -131,7 +131,7 @@ async function compareOnSeeded(): Promise<void> {
     ["salient", quantized, { prefill: [], decode: [] }],
     ["salient bf16", plain, { prefill: [], decode: [] }],
   ];
-  for (let turn = 0; turn < Math.min(options.turns, 2); turn++) {
+  for (let turn = 0; turn < Math.max(options.turns, 3); turn++) {
     let expected: number[] = [];
     for (const [, model, speeds] of mine) {
       const { result, ids } = await ours(model);

@@ -14,7 +14,7 @@ import { OwnedHandle } from "./owned_handle.ts";
  * once, a few milliseconds at worst: going there costs some 40 microseconds, which the many small products of a
  * decoded token would feel, and what stays here keeps the event loop waiting.
  */
-const WORK_ELSEWHERE = 32e6;
+const WORK_ELSEWHERE = 64e6;
 
 /** What a call takes, besides its arguments. */
 export interface CallOptions {

@@ -2,7 +2,7 @@
 //
 // Many queries: blocks of 96 of one head against tiles of kDepth keys, with the running maximum and sum
 // of the softmax of each row (Milakov and Gimelshein 2018), both products through Level::product.
-// Few queries (decoding): one row of scores for each head and query.
+// Few queries (decoding): rows of scores, of all heads together that share their keys, which are then read once.
 #include <cmath>
 #include <limits>
 
@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kFewQueries = 8;
 constexpr size_t kQueries = 96;
+constexpr size_t kTogether = 8;  // heads that share their keys, at most, of one piece of work
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 struct Head {
@@ -42,21 +43,25 @@ Range keys_of(const AttentionShape& s, size_t query) {
   return {std::min(begin, end), end};
 }
 
-void one_query(const Level& level, const AttentionShape& s, const Head& h, size_t query) {
+// Query `query` of `heads` heads that share their keys, the first of which is h.
+void one_query(const Level& level, const AttentionShape& s, const Head& h, size_t heads, size_t query) {
   const Range range = keys_of(s, query);
-  const size_t n = range.end - range.begin;
+  const size_t n = range.end - range.begin, d = s.head_dim;
   float* out = h.out + query * h.q_stride;
-  std::fill(out, out + s.head_dim, 0.0f);
+  std::fill(out, out + heads * d, 0.0f);
   if (n == 0) return;
-  Scratch room(Scratch::room_for<float>(n) + Scratch::room_for<float>(s.head_dim));
-  float* scores = room.take<float>(n);
-  float* q = room.take<float>(s.head_dim);
-  std::memcpy(q, h.q + query * h.q_stride, s.head_dim * sizeof(float));
-  level.scale(q, s.head_dim, s.scale);
-  level.dots(q, s.head_dim, h.k + range.begin * h.kv_stride, h.kv_stride, n, scores);
-  const float sum = level.exp_sum(scores, n, 1.0f, level.largest(scores, n));
-  level.weighted_sum(scores, n, h.v + range.begin * h.kv_stride, h.kv_stride, s.head_dim, out);
-  level.scale(out, s.head_dim, 1.0f / sum);
+  Scratch room(Scratch::room_for<float>(heads * n) + Scratch::room_for<float>(heads * d));
+  float* scores = room.take<float>(heads * n);
+  float* q = room.take<float>(heads * d);
+  std::memcpy(q, h.q + query * h.q_stride, heads * d * sizeof(float));
+  level.scale(q, heads * d, s.scale);
+  level.dots(q, heads, d, h.k + range.begin * h.kv_stride, h.kv_stride, n, scores, n);
+  float sums[kTogether];
+  for (size_t i = 0; i < heads; ++i) {
+    sums[i] = level.exp_sum(scores + i * n, n, 1.0f, level.largest(scores + i * n, n));
+  }
+  level.weighted_sum(scores, heads, n, n, h.v + range.begin * h.kv_stride, h.kv_stride, d, out, d);
+  for (size_t i = 0; i < heads; ++i) level.scale(out + i * d, d, 1.0f / sums[i]);
 }
 
 // The softmax of a block of queries, as far as the tiles of keys have been seen.
@@ -139,10 +144,13 @@ void attention(const float* q, const float* k, const float* v, float* out, const
   const Level& level = salient::level();
   if (s.queries == 0) return;
   if (s.queries <= kFewQueries) {
-    parallel_for(s.sequences * s.heads * s.queries, 1, [&](size_t begin, size_t end) {
+    const size_t sharing = s.heads / s.kv_heads, parts = (sharing + kTogether - 1) / kTogether;
+    const size_t groups = s.kv_heads * parts;  // of a sequence
+    parallel_for(s.sequences * groups * s.queries, 1, [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) {
-        const size_t head = i / s.queries;
-        one_query(level, s, head_of(s, q, k, v, out, head / s.heads, head % s.heads), i % s.queries);
+        const size_t group = i / s.queries % groups, first = group % parts * kTogether;
+        const Head h = head_of(s, q, k, v, out, i / s.queries / groups, group / parts * sharing + first);
+        one_query(level, s, h, std::min(kTogether, sharing - first), i % s.queries);
       }
     });
     return;

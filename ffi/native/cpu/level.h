@@ -72,10 +72,12 @@ struct Level {
   float (*largest)(const float* x, size_t n);
   float (*largest_magnitude)(const float* x, size_t n);
   void (*scale)(float* x, size_t n, float factor);
-  // out[j] = x . rows[j * stride] for n rows of `size`.
-  void (*dots)(const float* x, size_t size, const float* rows, size_t stride, size_t n, float* out);
-  // out [size] = sum over j of weights[j] * rows[j * stride].
-  void (*weighted_sum)(const float* weights, size_t n, const float* rows, size_t stride, size_t size, float* out);
+  // out[h][j] = x[h] . rows[j]: x [heads][size], n rows of `size` that are `stride` apart.
+  void (*dots)(const float* x, size_t heads, size_t size, const float* rows, size_t stride, size_t n, float* out,
+               size_t out_stride);
+  // out[h] [size] = sum over j of weights[h][j] * rows[j].
+  void (*weighted_sum)(const float* weights, size_t heads, size_t weights_stride, size_t n, const float* rows,
+                       size_t stride, size_t size, float* out, size_t out_stride);
   // sum[i] += |x[i]| / divisor
   void (*add_magnitudes)(const float* x, size_t n, float divisor, double* sum);
 

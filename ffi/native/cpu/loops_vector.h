@@ -89,47 +89,105 @@ void scale_all(float* x, size_t n, float factor) {
   if (i < n) (V::load_part(x + i, n - i, 0) * f).store_part(x + i, n - i);
 }
 
-// out[j] = x . rows[j * stride], R rows at a time.
-template <size_t R>
-inline void some_dots(const float* x, size_t size, const float* rows, size_t stride, float* out) {
-  V sum[R];
-  for (size_t r = 0; r < R; ++r) sum[r] = V::zero();
-  size_t i = 0;
-  for (; i + V::width <= size; i += V::width) {
-    const V a = V::load(x + i);
-    for (size_t r = 0; r < R; ++r) sum[r] = fma(a, V::load(rows + r * stride + i), sum[r]);
-  }
-  if (i < size) {
-    const V a = V::load_part(x + i, size - i, 0);
-    for (size_t r = 0; r < R; ++r) sum[r] = fma(a, V::load_part(rows + r * stride + i, size - i, 0), sum[r]);
-  }
-  for (size_t r = 0; r < R; ++r) out[r] = sum[r].sum();
+// A head's part of a row of keys is short and far from the next one's: the processor does not see by itself what is
+// needed next. Asks for a row some rows ahead.
+constexpr size_t kRowsAhead = 16;
+
+inline void ask_for(const float* row, size_t size) {
+  for (size_t i = 0; i < size; i += 16) __builtin_prefetch(row + i);
 }
 
-void dots(const float* x, size_t size, const float* rows, size_t stride, size_t n, float* out) {
-  size_t j = 0;
-  for (; j + 4 <= n; j += 4) some_dots<4>(x, size, rows + j * stride, stride, out + j);
-  for (; j < n; ++j) some_dots<1>(x, size, rows + j * stride, stride, out + j);
-}
+constexpr size_t kHeads = 4;  // heads of queries that share a head of keys and are taken together
 
-// out [size] = sum over j of weights[j] * rows[j * stride], four vectors of it at a time.
-void weighted_sum(const float* weights, size_t n, const float* rows, size_t stride, size_t size, float* out) {
-  size_t i = 0;
-  for (; i + 4 * V::width <= size; i += 4 * V::width) {
-    V sum[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
-    for (size_t j = 0; j < n; ++j) {
-      const V w = V::all(weights[j]);
-      for (size_t p = 0; p < 4; ++p) sum[p] = fma(w, V::load(rows + j * stride + i + p * V::width), sum[p]);
+// out[h][j] = x[h] . rows[j] for H x R of them.
+template <size_t H, size_t R>
+inline void some_dots(const float* x, size_t size, const float* rows, size_t stride, float* out, size_t out_stride) {
+  V sum[H][R];
+  for (size_t h = 0; h < H; ++h) {
+    for (size_t r = 0; r < R; ++r) sum[h][r] = V::zero();
+  }
+  const auto add = [&](size_t i, auto load) __attribute__((always_inline)) {
+    V row[R];
+    for (size_t r = 0; r < R; ++r) row[r] = load(rows + r * stride + i);
+    for (size_t h = 0; h < H; ++h) {
+      const V a = load(x + h * size + i);
+      for (size_t r = 0; r < R; ++r) sum[h][r] = fma(a, row[r], sum[h][r]);
     }
-    for (size_t p = 0; p < 4; ++p) sum[p].store(out + i + p * V::width);
+  };
+  size_t i = 0;
+  for (; i + V::width <= size; i += V::width) add(i, [](const float* at) { return V::load(at); });
+  if (i < size) add(i, [count = size - i](const float* at) { return V::load_part(at, count, 0); });
+  for (size_t h = 0; h < H; ++h) {
+    for (size_t r = 0; r < R; ++r) out[h * out_stride + r] = sum[h][r].sum();
+  }
+}
+
+template <size_t H>
+void dots_of(const float* x, size_t size, const float* rows, size_t stride, size_t n, float* out, size_t out_stride) {
+  constexpr size_t R = V::sums / H < 4 ? V::sums / H : 4;
+  size_t j = 0;
+  for (; j + R <= n; j += R) {
+    for (size_t r = 0; r < R && j + r + kRowsAhead < n; ++r) ask_for(rows + (j + r + kRowsAhead) * stride, size);
+    some_dots<H, R>(x, size, rows + j * stride, stride, out + j, out_stride);
+  }
+  for (; j < n; ++j) some_dots<H, 1>(x, size, rows + j * stride, stride, out + j, out_stride);
+}
+
+void dots(const float* x, size_t heads, size_t size, const float* rows, size_t stride, size_t n, float* out,
+          size_t out_stride) {
+  size_t h = 0;
+  for (; h + kHeads <= heads; h += kHeads) {
+    dots_of<kHeads>(x + h * size, size, rows, stride, n, out + h * out_stride, out_stride);
+  }
+  for (; h < heads; ++h) dots_of<1>(x + h * size, size, rows, stride, n, out + h * out_stride, out_stride);
+}
+
+// out[h] = sum over j of weights[h][j] * rows[j], some vectors of it at a time.
+template <size_t H>
+void weighted_sum_of(const float* weights, size_t weights_stride, size_t n, const float* rows, size_t stride,
+                     size_t size, float* out, size_t out_stride) {
+  constexpr size_t P = V::sums / H < 4 ? V::sums / H : 4;
+  size_t i = 0;
+  for (; i + P * V::width <= size; i += P * V::width) {
+    V sum[H][P];
+    for (size_t h = 0; h < H; ++h) {
+      for (size_t p = 0; p < P; ++p) sum[h][p] = V::zero();
+    }
+    for (size_t j = 0; j < n; ++j) {
+      if (j + kRowsAhead < n) ask_for(rows + (j + kRowsAhead) * stride + i, P * V::width);
+      V row[P];
+      for (size_t p = 0; p < P; ++p) row[p] = V::load(rows + j * stride + i + p * V::width);
+      for (size_t h = 0; h < H; ++h) {
+        const V w = V::all(weights[h * weights_stride + j]);
+        for (size_t p = 0; p < P; ++p) sum[h][p] = fma(w, row[p], sum[h][p]);
+      }
+    }
+    for (size_t h = 0; h < H; ++h) {
+      for (size_t p = 0; p < P; ++p) sum[h][p].store(out + h * out_stride + i + p * V::width);
+    }
   }
   for (; i < size; i += V::width) {
     const size_t count = least(V::width, size - i);
-    V sum = V::zero();
+    V sum[H];
+    for (size_t h = 0; h < H; ++h) sum[h] = V::zero();
     for (size_t j = 0; j < n; ++j) {
-      sum = fma(V::all(weights[j]), V::load_part(rows + j * stride + i, count, 0), sum);
+      const V row = V::load_part(rows + j * stride + i, count, 0);
+      for (size_t h = 0; h < H; ++h) sum[h] = fma(V::all(weights[h * weights_stride + j]), row, sum[h]);
     }
-    sum.store_part(out + i, count);
+    for (size_t h = 0; h < H; ++h) sum[h].store_part(out + h * out_stride + i, count);
+  }
+}
+
+void weighted_sum(const float* weights, size_t heads, size_t weights_stride, size_t n, const float* rows,
+                  size_t stride, size_t size, float* out, size_t out_stride) {
+  size_t h = 0;
+  for (; h + kHeads <= heads; h += kHeads) {
+    weighted_sum_of<kHeads>(weights + h * weights_stride, weights_stride, n, rows, stride, size, out + h * out_stride,
+                            out_stride);
+  }
+  for (; h < heads; ++h) {
+    weighted_sum_of<1>(weights + h * weights_stride, weights_stride, n, rows, stride, size, out + h * out_stride,
+                       out_stride);
   }
 }
 

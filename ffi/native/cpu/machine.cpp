@@ -6,6 +6,7 @@
 #endif
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -77,15 +78,40 @@ std::atomic<Isa>& current() {
   return level;
 }
 
+// Between the operations of one token there are some ten microseconds; to wake a thread that sleeps takes several times
+// as long. So one that runs out of work looks for more for this long before it sleeps, and no longer.
+constexpr std::chrono::microseconds kAwake{50};
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Looks for what it waits for, for as long as a thread stays awake; whether it came.
+template <typename Condition>
+bool soon(const Condition& condition) {
+  const auto end = std::chrono::steady_clock::now() + kAwake;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (condition()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
 struct Job {
   const std::function<void(size_t, size_t)>* body;
   size_t count, grain, pieces;
   std::atomic<size_t> next{0};
   size_t helpers;  // workers that may still join; guarded by the pool's lock
-  size_t done = 0;
+  std::atomic<size_t> done{0};
   std::mutex lock;
   std::condition_variable finished;
-  std::exception_ptr error;
+  std::exception_ptr error;  // guarded by the lock
 
   // Takes pieces until none is left.
   void work() {
@@ -105,8 +131,18 @@ struct Job {
     if (mine == 0) return;
     std::lock_guard<std::mutex> guard(lock);
     if (failure && !error) error = failure;
-    done += mine;
-    if (done == pieces) finished.notify_all();
+    if (done.fetch_add(mine) + mine == pieces) finished.notify_all();
+  }
+
+  bool is_done() const { return done.load() == pieces; }
+
+  void wait() {
+    if (!soon([&] { return is_done(); })) {
+      std::unique_lock<std::mutex> guard(lock);
+      finished.wait(guard, [&] { return is_done(); });
+    }
+    // Whoever did the last piece may still be about to let the lock go.
+    std::lock_guard<std::mutex> guard(lock);
   }
 };
 
@@ -131,22 +167,25 @@ class Pool {
 
   void run(const std::shared_ptr<Job>& job) {
     const size_t helpers = job->helpers;  // read before workers see the job
+    size_t asleep = 0;
     {
       std::lock_guard<std::mutex> guard(lock_);
       while (workers_ < helpers && start_worker()) {
       }
       jobs_.push_back(job);
+      jobs_seen_.fetch_add(1);
+      asleep = asleep_;
     }
-    if (helpers == 1) wake_.notify_one();
-    else wake_.notify_all();
+    if (asleep > 0) {
+      if (helpers == 1) wake_.notify_one();
+      else wake_.notify_all();
+    }
     {
       InsideMark mark;
       job->work();
     }
-    std::unique_lock<std::mutex> guard(job->lock);
-    job->finished.wait(guard, [&] { return job->done == job->pieces; });
-    guard.unlock();
-    std::lock_guard<std::mutex> pool_guard(lock_);
+    job->wait();
+    std::lock_guard<std::mutex> guard(lock_);
     remove(job.get());
   }
 
@@ -193,8 +232,17 @@ class Pool {
     inside = true;
     std::unique_lock<std::mutex> guard(lock_);
     for (;;) {
-      std::shared_ptr<Job> job;
-      wake_.wait(guard, [&] { return (job = take()) != nullptr; });
+      std::shared_ptr<Job> job = take();
+      if (job == nullptr) {
+        const size_t seen = jobs_seen_.load();
+        guard.unlock();
+        const bool more = soon([&] { return jobs_seen_.load() != seen; });
+        guard.lock();
+        if (more) continue;
+        ++asleep_;
+        wake_.wait(guard, [&] { return (job = take()) != nullptr; });
+        --asleep_;
+      }
       guard.unlock();
       job->work();
       job.reset();
@@ -205,7 +253,8 @@ class Pool {
   std::mutex lock_;
   std::condition_variable wake_;
   std::vector<std::shared_ptr<Job>> jobs_;
-  size_t workers_ = 0;
+  std::atomic<size_t> jobs_seen_{0};
+  size_t workers_ = 0, asleep_ = 0;
   std::atomic<uint32_t> wanted_{std::thread::hardware_concurrency() > 0 ? std::thread::hardware_concurrency() : 1};
 };
 
