@@ -26,7 +26,7 @@ export function sentencePieceMetadata(
   const least = -merges.length - 1;
   const scores = Float32Array.from(tokens, ({ text, kind }) => {
     const place = places.get(text);
-    return kind !== "normal" || isByte(text) ? 0 : place === undefined ? least : -place;
+    return kind !== "normal" || isByte(text) ? 0 : place === undefined ? least : 0 - place;
   });
   const unknown = isJsonObject(definition["model"] ?? null)
     ? (definition["model"] as JsonObject)["unk_token"]

@@ -9,6 +9,7 @@ import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
+import { openGgufCheckpoint } from "../gguf/open_gguf_checkpoint.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { ConfigReader } from "./config_reader.ts";
@@ -23,7 +24,7 @@ import { RopeCache } from "./rope_cache.ts";
  * Opens a checkpoint as a model: recognises its family and, if it is quantized, its format, and checks
  * that every tensor is there with the shape that `config.json` gives it. No weight is read yet.
  *
- * @param directory A Hugging Face directory.
+ * @param directory A Hugging Face directory, or a GGUF file: its name ends in `.gguf`.
  * @param backend Holds the tensors and runs the model; must outlive it.
  * @returns The model. The caller disposes it.
  * @throws {SalientError} `input`, naming the key of `config.json` or the tensor at fault.
@@ -43,7 +44,11 @@ import { RopeCache } from "./rope_cache.ts";
  */
 export async function openModel(directory: string, backend: Backend): Promise<Model> {
   using opened = new DisposableStack();
-  const checkpoint = opened.use(await openCheckpoint(directory, backend));
+  const checkpoint = opened.use(
+    directory.endsWith(".gguf")
+      ? await openGgufCheckpoint(directory, backend)
+      : await openCheckpoint(directory, backend),
+  );
   const family = findFamily(checkpoint.config);
   const config = withGenerationEos(family.readConfig(checkpoint.config), checkpoint);
   const recognised = recogniseFormat(checkpoint.config);

@@ -10,12 +10,13 @@ import { closestName } from "../export/closest_name.ts";
 import { exportFormats, findFormat } from "../export/formats.ts";
 import type { ExportFormat } from "../export/types.ts";
 import { checkpointOutput } from "./checkpoint_output.ts";
+import { ggufOutput } from "./gguf_output.ts";
 import { dequantizedOutput } from "./dequantized_output.ts";
 import type { OutputFormat } from "./model_output.ts";
 
 /** Those that are not safetensors checkpoints with quantized linears. */
 const OTHERS: ReadonlyMap<string, OutputFormat> = new Map(
-  [dequantizedOutput].map((format) => [format.name, format]),
+  [dequantizedOutput, ggufOutput].map((format) => [format.name, format]),
 );
 
 /** Every name that {@linkcode findOutput} knows. */

@@ -80,6 +80,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     out: options.out,
     shardBytes: options.shardBytes,
     relieve: run.relieve,
+    warn: (message) => run.emit({ type: "log", level: "warn", plugin: undefined, message }),
   });
   await using sink = new OutputSink(output);
   const record = new LinearRecord(format);

@@ -33,12 +33,9 @@ export async function loadChatTemplate(
   directory: string,
   config: JsonObject,
 ): Promise<ChatTemplate | undefined> {
-  const found = await findSource(directory, config);
+  const found = await findChatTemplate(directory, config);
   if (found === undefined) return undefined;
   const { source, file } = found;
-  if (source.length > MOST_BYTES) {
-    throw new SalientError("input", `The chat template in ${file} has more than 1 MiB`, { file });
-  }
   let template: Template;
   try {
     template = new Template(source);
@@ -59,6 +56,21 @@ export async function loadChatTemplate(
       throw templateError(file, "refuses the chat", cause);
     }
   };
+}
+
+/**
+ * The text of a model's template, and the file it is from.
+ *
+ * @throws {SalientError} `input` where it cannot be read or has more than 1 MiB.
+ */
+export async function findChatTemplate(
+  directory: string,
+  config: JsonObject,
+): Promise<{ readonly source: string; readonly file: string } | undefined> {
+  const found = await findSource(directory, config);
+  if (found === undefined || found.source.length <= MOST_BYTES) return found;
+  const { file } = found;
+  throw new SalientError("input", `The chat template in ${file} has more than 1 MiB`, { file });
 }
 
 async function findSource(

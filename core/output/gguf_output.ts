@@ -1,0 +1,255 @@
+/**
+ * Writes GGUF files for llama.cpp.
+ *
+ * @module
+ */
+
+import type { AffineGrid, QuantizedWeight } from "../backend.ts";
+import { SalientError } from "../errors.ts";
+import { Checksum } from "../export/checksum.ts";
+import { refuseLinear } from "../export/refuse_linear.ts";
+import { type GgufArchitecture, ggufArchitecture } from "../gguf/architecture.ts";
+import { blockPieces } from "../gguf/block_pieces.ts";
+import { blockType } from "../gguf/block_type.ts";
+import type { GgmlType } from "../gguf/ggml_type.ts";
+import { GGML_TYPES } from "../gguf/ggml_type.ts";
+import { GgufWriter } from "../gguf/gguf_writer.ts";
+import { halvesRow } from "../gguf/head_order.ts";
+import { modelMetadata } from "../gguf/model_metadata.ts";
+import { readTokenizerFiles } from "../gguf/read_tokenizer_files.ts";
+import { rechunk } from "../gguf/rechunk.ts";
+import { ropeFactors } from "../gguf/rope_factors.ts";
+import { type NamedTensor, tensorNames } from "../gguf/tensor_names.ts";
+import { tokenizerMetadata } from "../gguf/tokenizer_metadata.ts";
+import { type ExpectedTensor, PLAIN_PIECE, verifyGguf } from "../gguf/verify_gguf.ts";
+import { castable } from "../pipeline/fold_factors.ts";
+import { tensorBytes } from "../pipeline/tensor_bytes.ts";
+import type { LinearInfo } from "../plugin.ts";
+import type { Tensor } from "../tensor.ts";
+import { basename, dirname, resolve } from "node:path";
+import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
+
+const NAME = "gguf";
+const ROPE_FACTORS = "rope_freqs.weight";
+
+/**
+ * The format `gguf`: one file with weights, sizes and tokenizer, which llama.cpp and what is built on it load. Each
+ * linear lies in the blocks that hold its grid ({@linkcode blockType}); embedding, head and plain linears
+ * keep their type, norms and biases are F32.
+ */
+export const ggufOutput: OutputFormat = {
+  name: NAME,
+  scaleDtype: "F16",
+  mixed: true,
+  activations: false,
+  check,
+  byteLength: ({ shape: [outputs, inputs] }, grid) => {
+    const { values, bytes } = GGML_TYPES[blockType(grid) ?? "Q8_0"];
+    return outputs * inputs / values * bytes;
+  },
+  create,
+};
+
+function check(linear: LinearInfo, grid: AffineGrid): void {
+  const { name, shape: [, inputs] } = linear;
+  const groupSize = grid.groupSize === -1 ? inputs : grid.groupSize;
+  if (groupSize % 32 !== 0 || inputs % groupSize !== 0) {
+    throw refuseLinear(
+      NAME,
+      linear,
+      `has blocks of 32 inputs, which do not make up the groups of ${groupSize} of ${name}: use a multiple of 32`,
+    );
+  }
+  if (blockType({ ...grid, groupSize }) === undefined) {
+    throw refuseLinear(
+      NAME,
+      linear,
+      `holds 8 bits only on a symmetric grid, not that of ${name}: use --symmetric, or fewer bits`,
+    );
+  }
+  if (grid.scaleDtype !== "F16") {
+    throw refuseLinear(
+      NAME,
+      linear,
+      `stores scales as F16, not the ${grid.scaleDtype} of ${name}: use F16`,
+    );
+  }
+}
+
+async function create(options: OutputOptions): Promise<ModelOutput> {
+  const { model, out } = options;
+  if (!out.endsWith(".gguf")) {
+    throw new SalientError(
+      "input",
+      `${out} is no name for a GGUF file: give one that ends in .gguf`,
+    );
+  }
+  const architecture = ggufArchitecture(model.family, model.config);
+  const metadata = modelMetadata(architecture, model.config, basename(resolve(model.directory)));
+  const files = await readTokenizerFiles(model.directory);
+  if (files === undefined) {
+    metadata.set("tokenizer.ggml.model", { type: "string", value: "none" });
+    options.warn?.(`${model.directory} has no tokenizer.json: the file will have no tokenizer`);
+  } else {
+    const { values, warning } = tokenizerMetadata(files, model.config.vocabSize);
+    for (const [key, value] of values) metadata.set(key, value);
+    if (warning !== undefined) options.warn?.(warning);
+  }
+  const names = tensorNames(model.family, model.config);
+  const factors = ropeFactors(model.config.rope);
+  const extra = factors === undefined ? [] : [{ name: ROPE_FACTORS, shape: [factors.length] }];
+  const tensors = [...names.map(({ gguf, shape }) => ({ name: gguf, shape })), ...extra];
+  const writer = await GgufWriter.create(out, metadata, tensors);
+  const output = new GgufOutput(options, architecture, names, writer);
+  if (factors !== undefined) await output.addFactors(factors);
+  return output;
+}
+
+class GgufOutput implements ModelOutput {
+  readonly temporary: string;
+  readonly #options: OutputOptions;
+  readonly #architecture: GgufArchitecture;
+  readonly #names: ReadonlyMap<string, NamedTensor>;
+  readonly #writer: GgufWriter;
+  readonly #written = new Map<string, ExpectedTensor>();
+
+  constructor(
+    options: OutputOptions,
+    architecture: GgufArchitecture,
+    names: readonly NamedTensor[],
+    writer: GgufWriter,
+  ) {
+    this.#options = options;
+    this.#architecture = architecture;
+    this.#names = new Map(names.map((tensor) => [tensor.name, tensor]));
+    this.#writer = writer;
+    this.temporary = dirname(writer.temporary);
+  }
+
+  get byteLength(): number {
+    return this.#writer.byteLength;
+  }
+
+  /** The stretching of positions of Llama 3. */
+  async addFactors(factors: Float32Array<ArrayBuffer>): Promise<void> {
+    await this.#write(ROPE_FACTORS, "F32", [new Uint8Array(factors.buffer)]);
+  }
+
+  async addLinear(info: LinearInfo, weight: QuantizedWeight): Promise<void> {
+    const tensor = this.#named(`${info.name}.weight`);
+    const type = blockType(weight.grid);
+    if (type === undefined) throw new SalientError("failed", `No blocks hold ${info.name}`);
+    const values = new Checksum();
+    const rowOf = this.#rowOf(tensor);
+    const { ops } = this.#options;
+    await this.#writer.add(tensor.gguf, type, blockPieces({ weight, type, rowOf, values, ops }));
+    this.#written.set(tensor.gguf, { type, sum: values.text });
+  }
+
+  async addChanged(name: string, tensor: Tensor): Promise<void> {
+    await this.#addPlain(this.#named(name), tensor);
+  }
+
+  async addStream({ name, dtype, bytes }: StreamedTensor): Promise<void> {
+    const { gguf, kind } = this.#named(name);
+    const plain = castable(dtype);
+    if (kind !== "norm" && plain === dtype) return await this.#write(gguf, plain, bytes);
+    const { ops } = this.#options;
+    const parts: Uint8Array[] = [];
+    for await (const piece of bytes) parts.push(piece.slice());
+    const whole = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+    using tensor = ops.upload(whole, dtype, this.#named(name).shape);
+    await this.#addPlain(this.#named(name), tensor);
+  }
+
+  async copy(prefix: string): Promise<void> {
+    const { checkpoint } = this.#options.model;
+    for (const tensor of this.#names.values()) {
+      if (this.#written.has(tensor.gguf) || !tensor.name.startsWith(prefix)) continue;
+      const name = this.#sourceOf(tensor);
+      using source = checkpoint.tensor(name);
+      await this.#addPlain(tensor, source);
+      checkpoint.release(name);
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.copy("");
+  }
+
+  async commit(): Promise<void> {
+    await this.#writer.publish((path) => verifyGguf(path, this.#written));
+  }
+
+  /** Removes the file, unless it was committed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer[Symbol.asyncDispose]();
+  }
+
+  /** Where the model keeps a tensor: a tied embedding may be stored as the head. */
+  #sourceOf({ name, kind }: NamedTensor): string {
+    const { checkpoint: { entries }, family } = this.#options.model;
+    return kind === "embedding" && !entries.has(name) ? family.names.head : name;
+  }
+
+  async #addPlain(named: NamedTensor, tensor: Tensor): Promise<void> {
+    const { ops } = this.#options;
+    const small = named.kind === "norm" || named.kind === "bias";
+    const type = small ? "F32" : castable(tensor.dtype);
+    using cast = tensor.dtype === type ? undefined : await ops.cast(tensor, type);
+    const rowOf = this.#isTurned(named) ? this.#rowOf(named) : undefined;
+    const bytes = rowOf === undefined
+      ? tensorBytes(ops, cast ?? tensor)
+      : [turnRows(ops.downloadBytes(cast ?? tensor), named.shape[0] ?? 1, rowOf)];
+    await this.#write(named.gguf, type, bytes);
+  }
+
+  async #write(
+    gguf: string,
+    type: GgmlType,
+    bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const sum = new Checksum();
+    async function* summed(): AsyncGenerator<Uint8Array> {
+      for await (const piece of rechunk(bytes, PLAIN_PIECE)) {
+        sum.add(piece);
+        yield piece;
+      }
+    }
+    await this.#writer.add(gguf, type, summed());
+    this.#written.set(gguf, { type, sum: sum.text });
+  }
+
+  #isTurned({ kind, role }: NamedTensor): boolean {
+    return this.#architecture.interleaved && (kind === "linear" || kind === "bias") &&
+      (role === "q" || role === "k");
+  }
+
+  #rowOf(tensor: NamedTensor): (n: number) => number {
+    const { headDim } = this.#options.model.config;
+    return this.#isTurned(tensor) ? (n) => halvesRow(n, headDim) : (n) => n;
+  }
+
+  #named(name: string): NamedTensor {
+    const found = this.#names.get(name);
+    if (found !== undefined) return found;
+    throw new SalientError("failed", `Format gguf has no place for tensor ${name}`, {
+      tensor: name,
+    });
+  }
+}
+
+/** Rows in another order. */
+function turnRows(
+  bytes: Uint8Array<ArrayBuffer>,
+  rows: number,
+  rowOf: (n: number) => number,
+): Uint8Array<ArrayBuffer> {
+  const width = bytes.length / rows;
+  const turned = new Uint8Array(bytes.length);
+  for (let n = 0; n < rows; n++) {
+    const from = rowOf(n) * width;
+    turned.set(bytes.subarray(from, from + width), n * width);
+  }
+  return turned;
+}
