@@ -5,6 +5,7 @@
  * @module
  */
 
+import { COMPENSATION_SYMBOLS } from "./symbols/compensation.ts";
 import { LAYER_SYMBOLS } from "./symbols/layers.ts";
 import { OBJECT_SYMBOLS } from "./symbols/objects.ts";
 import { QUANTIZATION_SYMBOLS } from "./symbols/quantization.ts";
@@ -12,7 +13,10 @@ import { QUANTIZATION_SYMBOLS } from "./symbols/quantization.ts";
 /** Version of this interface; a library that answers with another is refused. */
 export const ABI_VERSION = 1;
 
-type Long = typeof LAYER_SYMBOLS & typeof QUANTIZATION_SYMBOLS;
+type Long =
+  & typeof LAYER_SYMBOLS
+  & typeof QUANTIZATION_SYMBOLS
+  & typeof COMPENSATION_SYMBOLS;
 
 /** Names of the functions that may take long. */
 export type LongName = keyof Long;
@@ -28,7 +32,7 @@ type Elsewhere = {
 /** Everything that is looked up in a library; long functions are there twice. */
 export type NativeInterface = typeof OBJECT_SYMBOLS & Long & Elsewhere;
 
-const LONG: Long = { ...LAYER_SYMBOLS, ...QUANTIZATION_SYMBOLS };
+const LONG: Long = { ...LAYER_SYMBOLS, ...QUANTIZATION_SYMBOLS, ...COMPENSATION_SYMBOLS };
 
 /** What `Deno.dlopen` is given. */
 export const SYMBOLS: NativeInterface = {

@@ -40,6 +40,8 @@ const NAMES: Readonly<Record<keyof Ops, true>> = {
   relativeMagnitude: true,
   clipSearch: true,
   searchRanges: true,
+  factorGram: true,
+  compensate: true,
   refineScales: true,
   packInt4: true,
   unpackInt4: true,

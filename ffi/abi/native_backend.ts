@@ -6,6 +6,7 @@
 
 import type { Backend } from "../../core/backend.ts";
 import type { NativeLibrary } from "../library.ts";
+import { compensationOps } from "./compensation_ops.ts";
 import { layerOps } from "./layer_ops.ts";
 import { NativeFile } from "./native_file.ts";
 import { packingOps } from "./packing_ops.ts";
@@ -29,6 +30,7 @@ export function createNativeBackend(name: string, library: NativeLibrary): Backe
     ...layerOps(session),
     ...statisticsOps(session),
     ...quantizationOps(session),
+    ...compensationOps(session),
     ...packingOps(session),
     mapFile: (path) => new NativeFile(session, path),
     allocatedBytes: () => session.allocatedBytes(),

@@ -54,7 +54,7 @@ export function checkedQuantized(checks: Checks, weight: QuantizedWeight): {
 }
 
 /** The quantized weight [N, K] of three new handles: codes, scales, zeros. */
-function newQuantized(
+export function newQuantized(
   session: NativeSession,
   grid: AffineGrid,
   shape: readonly number[],

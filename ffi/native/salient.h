@@ -4,7 +4,7 @@
  * Nothing else crosses the boundary: no pointer is returned, no function is called back, so a caller that
  * may open this library and nothing more can use all of it.
  *
- * - A handle (uint32_t) names a tensor, a mapped file or a packed weight. 0 is never a handle. A handle
+ * - A handle (uint32_t) names a tensor, a mapped file, a packed weight or a factor. 0 is never a handle. A handle
  *   carries a generation, so one that was released is refused instead of naming something else.
  * - Every function returns 0, or a status from which salient_error gives one line of text. A status belongs
  *   to the one call that returned it, so calls on several threads never mix their texts.
@@ -157,6 +157,14 @@ SALIENT_API int32_t salient_search_ranges(uint32_t w, uint32_t moment, uint32_t 
 SALIENT_API int32_t salient_refine_scales(const uint32_t* weights, uint32_t weight_count, uint32_t gram,
                                           const uint32_t* grid, const float* factors, uint32_t factor_count,
                                           const uint32_t* channel_of, float* s, uint32_t count, double* losses);
+/* numbers[3]: order (0 as they are, 1 largest inputs first, 2 the same within whole groups), group of order 2, tries.
+   reals[2]: the damping, as a part of the diagonal's mean; receives what was needed, and the bytes of the factor.
+   out[1]: factor, or 0 where the Gram is not positive definite after all tries. */
+SALIENT_API int32_t salient_factor_gram(uint32_t gram, const uint32_t* numbers, double* reals, uint32_t* out);
+/* dynamic: 1 to fit each group when it is reached; scales and zeros [N, G] to use instead of fitting, or 0.
+   out[3]: codes, scales, zeros; losses[1]: squared error of the output. */
+SALIENT_API int32_t salient_compensate(uint32_t w, uint32_t factor, const uint32_t* grid, uint32_t dynamic,
+                                       uint32_t scales, uint32_t zeros, uint32_t* out, double* losses);
 /* order[8]; along_out: 1 for words [K, N/8], 0 for [N, K/8]. */
 SALIENT_API int32_t salient_pack_int4(uint32_t codes, uint32_t along_out, const uint8_t* order, uint32_t* out);
 SALIENT_API int32_t salient_unpack_int4(uint32_t words, uint32_t along_out, const uint8_t* order, uint32_t* out);

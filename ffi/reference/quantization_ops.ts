@@ -202,7 +202,7 @@ function momentOf(moment: InputMoment, K: number): PlainMoment {
 }
 
 /** Checks the grid and gives the number of groups of a row. */
-function checkGrid(grid: AffineGrid, K: number): number {
+export function checkGrid(grid: AffineGrid, K: number): number {
   within(grid.bits, "Bits", 2, 8);
   within(grid.groupSize, "Group size", 1, Number.MAX_SAFE_INTEGER);
   check(K % grid.groupSize === 0, `Group size ${grid.groupSize} does not divide ${K} inputs`);
@@ -226,7 +226,7 @@ function checkLayout({ order }: Int4Layout): void {
 }
 
 /** The arrays of a quantized weight, whose shapes must agree. */
-function plain({ grid, codes, scales, zeros }: QuantizedWeight): PlainQuantized {
+export function plain({ grid, codes, scales, zeros }: QuantizedWeight): PlainQuantized {
   const { rows: N, columns: K } = matrix(codes, "Codes");
   const groups = checkGrid(grid, K);
   shaped(scales, "Scales", [N, groups]);
@@ -238,7 +238,8 @@ function plain({ grid, codes, scales, zeros }: QuantizedWeight): PlainQuantized 
   };
 }
 
-function owned(weight: Omit<QuantizedWeight, typeof Symbol.dispose>): QuantizedWeight {
+/** A quantized weight that disposes its tensors. */
+export function owned(weight: Omit<QuantizedWeight, typeof Symbol.dispose>): QuantizedWeight {
   return {
     ...weight,
     [Symbol.dispose](): void {

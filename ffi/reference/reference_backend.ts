@@ -8,6 +8,7 @@
 import type { Backend } from "../../core/backend.ts";
 import { allocator } from "./allocate.ts";
 import { check } from "./checks.ts";
+import { compensationOps } from "./compensation_ops.ts";
 import { openFile } from "./mapped_file.ts";
 import { modelOps } from "./model_ops.ts";
 import { quantizationOps } from "./quantization_ops.ts";
@@ -46,6 +47,7 @@ export function createReferenceBackend(): Backend {
     ...modelOps(allocate),
     ...statisticsOps(allocate),
     ...quantizationOps(allocate),
+    ...compensationOps(allocate),
     mapFile: openFile,
     peakRssBytes: () => meter.peak(),
     allocatedBytes: () => meter.allocated,

@@ -8,6 +8,7 @@ import type { Backend } from "../../core/backend.ts";
 import { createReferenceBackend } from "../../ffi/reference/reference_backend.ts";
 import assert from "node:assert/strict";
 import { castCases } from "./suite/cast_cases.ts";
+import { compensationCases } from "./suite/compensation_cases.ts";
 import { fileCases } from "./suite/file_cases.ts";
 import { linearCases } from "./suite/linear_cases.ts";
 import { modelCases } from "./suite/model_cases.ts";
@@ -49,6 +50,7 @@ export function runBackendSuite(name: string, make: () => Backend): void {
   statisticsCases(register);
   quantizeCases(register);
   searchCases(register);
+  compensationCases(register);
   packCases(register);
   refusalCases(register);
 }

@@ -99,6 +99,7 @@ int32_t salient_allocated(const uint32_t* handles, uint32_t count, double* reals
       const std::shared_ptr<Object> object = find(handles[i]);
       if (object == nullptr) continue;
       if (object->kind == Kind::Packed) bytes += static_cast<const PackedWeight&>(*object).bytes;
+      if (object->kind == Kind::Factor) bytes += factor_bytes(static_cast<const GramFactor&>(*object).factor);
       if (object->kind != Kind::Tensor) continue;
       const Block* block = static_cast<const Tensor&>(*object).block.get();
       if (block != nullptr && blocks.insert(block).second) bytes += block->bytes();

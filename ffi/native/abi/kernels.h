@@ -111,6 +111,32 @@ uint64_t search_ranges(const void* w, DType type, const Moment& moment, const Gr
 void refine_scales(const void* const* w, const DType* types, const size_t* N, size_t weights,  //
                    const float* gram, const Grid& grid, const float* factors, size_t F,        //
                    const uint32_t* channel_of, float* s, double losses[2], size_t K);
+// The order in which a weight's columns are rounded: as they are; the largest inputs first; or groups by the sum of
+// their inputs, and the largest inputs first in each.
+enum class Order : uint32_t { Natural, Activation, Groups };
+
+// The factor of a Gram matrix that compensate() takes: one for all weights with these inputs.
+struct Factor;
+// The damping times the mean of the diagonal is added to the diagonal; ten times as much each time, up to `tries`
+// times, until the matrix is positive definite. Null if it never is; finite: whether the Gram is.
+Factor* factor_gram(const float* gram, size_t K, Order order, uint32_t group, double damping, uint32_t tries,
+                    bool* finite);
+void free_factor(Factor* factor);
+size_t factor_bytes(const Factor* factor);
+size_t factor_inputs(const Factor* factor);
+double factor_damping(const Factor* factor);
+// Whether the columns of a group are rounded one after the other.
+bool keeps_groups(const Factor* factor, uint32_t group);
+
+// GPTQ's column loop (see Ops.compensate): codes [N, K], scales and zeros [N, G]. Returns the squared error of the
+// output, NaN where w is not finite. given_scales and given_zeros [N, G], or null to fit the grid here: to the
+// weights as they are (dynamic false), or to each group as it stands when its first column is reached; dynamic
+// groups divide kCompensatedGroup, or are the whole row.
+constexpr uint32_t kCompensatedGroup = 256;
+double compensate(const void* w, DType type, const Factor& factor, const Grid& grid, bool dynamic,
+                  const float* given_scales, const uint8_t* given_zeros, uint8_t* codes, float* scales,
+                  uint8_t* zeros, size_t N);
+
 // order[8]: neighbour held by nibble i. along_out: words [K, N/8], else [N, K/8].
 void pack_int4(const uint8_t* codes, bool along_out, const uint8_t* order, uint32_t* words, size_t N, size_t K);
 void unpack_int4(const uint32_t* words, bool along_out, const uint8_t* order, uint8_t* codes, size_t N, size_t K);

@@ -170,6 +170,8 @@ PackedWeight::~PackedWeight() {
   count_freed(bytes);
 }
 
+GramFactor::~GramFactor() { free_factor(factor); }
+
 Tensor::Tensor(DType dtype, std::vector<uint32_t> sizes)
     : Object(Kind::Tensor), dtype(dtype), shape(std::move(sizes)) {
   size_t count = 1;

@@ -1,4 +1,4 @@
-// What handles name: tensors, mapped files and packed weights; and how failures become statuses.
+// What handles name: tensors, mapped files, packed weights and factors; and how failures become statuses.
 #pragma once
 
 #include <exception>
@@ -89,7 +89,7 @@ void copy_within(void* target, const void* source, size_t bytes);
 // ---------------------------------------------------------------------------------------------------
 // Objects
 
-enum class Kind : uint32_t { Tensor, File, Packed };
+enum class Kind : uint32_t { Tensor, File, Packed, Factor };
 
 struct Object {
   const Kind kind;
@@ -128,6 +128,12 @@ struct PackedWeight final : Object {
   size_t N, K, bytes;
   PackedWeight(Packed* packed, size_t N, size_t K);
   ~PackedWeight() override;
+};
+
+struct GramFactor final : Object {
+  Factor* factor;
+  explicit GramFactor(Factor* factor) : Object(Kind::Factor), factor(factor) {}
+  ~GramFactor() override;
 };
 
 using TensorRef = std::shared_ptr<Tensor>;

@@ -42,6 +42,26 @@ inline PackedTile tile_after(const PackedTile& tile, size_t count) {
   return out;
 }
 
+// Lanes of a run of columns are a multiple of this many.
+constexpr size_t kRunLanes = 64;
+
+// A few columns of a weight that are rounded one after the other. Rows are lanes: everything but the factor is
+// [columns][lanes], or [lanes].
+struct ColumnRun {
+  size_t columns, lanes;
+  const float* w;
+  const float* sums;       // what the errors of all columns before these add up to
+  const float* factor;     // [columns][kStride] the columns' own triangle
+  const uint32_t* groups;  // [columns]
+  const float* scales;     // [groups][lanes]
+  const float* zeros;
+  float top;       // largest code
+  float* d;        // receives w less what it became
+  uint8_t* codes;
+  float* loss;  // [lanes] receives the squared output errors, damping included, ...
+  float* norm;  // ... and the squared d
+};
+
 struct Level {
   // Columns of a panel of the right side of a product: [depth][panel] words, or pairs of bf16.
   size_t panel;
@@ -89,6 +109,8 @@ struct Level {
                   float zero, bool residual, float* out);
   // out = (code - zero) * scale
   void (*decode)(const uint8_t* codes, size_t n, float scale, float zero, float* out);
+
+  void (*compensate_columns)(const ColumnRun& run);
 
   // Whether packed_few is faster than packed_decode and product for any number of rows of x.
   bool packed_few_always;

@@ -19,6 +19,7 @@
 #include "loops_few.h"
 #include "loops_product.h"
 #include "loops_quantize.h"
+#include "loops_compensate.h"
 #include "loops_packed.h"
 #include "loops_packed_digits.h"
 #include "loops_packed_avx512bf16.h"
@@ -52,6 +53,7 @@ constexpr Level make_level() {
   t.codes = codes;
   t.rounded = rounded;
   t.decode = decode;
+  t.compensate_columns = compensate_columns;
 #if defined(SALIENT_DIGITS)
   t.packed_prepared_size = digits_size;
   t.packed_prepare = prepare_digits;
