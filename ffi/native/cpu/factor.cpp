@@ -2,7 +2,7 @@
 //
 // GPTQ (Frantar et al., 2022) takes the upper Cholesky factor U of the inverse of H. As H = R R^T with R = U^-1, which
 // is upper triangular too, R comes from H by a Cholesky factorization that starts at the last column, and neither
-// the inverse nor its factorization is ever made: K^3 / 3 multiply-adds in place of 4 K^3 / 3, with less rounding.
+// the inverse nor its factorization is ever made: K^3 / 3 operations in place of 4 K^3 / 3, with less rounding.
 #include "factor.h"
 
 #include <atomic>
