@@ -323,6 +323,17 @@ export interface Plugin {
   readonly apiVersion: 1;
   /** Runs before (`"pre"`) or after (`"post"`) the plugins that do not say. */
   readonly enforce?: "pre" | "post";
+  /**
+   * Whether the inputs of a linear are to be observed after the linears before it in the block have been quantized:
+   * what `quantizeLinear` sees of them then comes from the quantized ones. `transformBlock` still sees the inputs
+   * in the block as it was. The windows pass the block once more for each site. Default false.
+   */
+  readonly sequential?: boolean;
+  /**
+   * Whether the next block is to be given the outputs of this one as it was quantized, so that its statistics hold
+   * the errors made so far. Default false: the outputs of the original.
+   */
+  readonly propagate?: boolean;
   /** Validates the options against the model. Throwing here stops the run before any work. */
   setup?(ctx: PluginContext): Awaitable<void>;
   /** Statistics it needs of a linear's input. */

@@ -9,7 +9,10 @@ import { closestName } from "../export/closest_name.ts";
 import type { Plugin } from "../plugin.ts";
 
 /** Names of the hooks. */
-export type HookName = Exclude<keyof Plugin, "name" | "apiVersion" | "enforce">;
+export type HookName = Exclude<
+  keyof Plugin,
+  "name" | "apiVersion" | "enforce" | "sequential" | "propagate"
+>;
 
 /** Every hook with its kind; the record's type makes sure that none is left out. */
 const HOOKS: Readonly<Record<HookName, "sequential" | "merged" | "first" | "parallel">> = {
@@ -23,7 +26,10 @@ const HOOKS: Readonly<Record<HookName, "sequential" | "merged" | "first" | "para
   finish: "parallel",
 };
 
-const FIELDS: readonly string[] = ["name", "apiVersion", "enforce"];
+/** Fields that are true, false or absent. */
+const FLAGS = ["sequential", "propagate"] as const;
+
+const FIELDS: readonly string[] = ["name", "apiVersion", "enforce", ...FLAGS];
 
 /**
  * Checks plugins that may come from anywhere, and puts them in the order in which they run: those
@@ -33,7 +39,7 @@ const FIELDS: readonly string[] = ["name", "apiVersion", "enforce"];
  */
 export function orderPlugins(plugins: readonly unknown[]): readonly Plugin[] {
   if (plugins.length === 0) {
-    throw new SalientError("usage", "No plugin was given: use rtn or awq");
+    throw new SalientError("usage", "No plugin was given: use rtn, awq or gptq");
   }
   const checked = plugins.map(checkPlugin);
   const names = new Set<string>();
@@ -66,6 +72,11 @@ function checkPlugin(plugin: unknown, index: number): Plugin {
   }
   if (enforce !== undefined && enforce !== "pre" && enforce !== "post") {
     refuse(`Plugin ${name} has enforce ${String(enforce)}: use "pre", "post" or nothing`, name);
+  }
+  for (const flag of FLAGS) {
+    const value: unknown = (plugin as Partial<Plugin>)[flag];
+    if (value === undefined || typeof value === "boolean") continue;
+    refuse(`Plugin ${name} has ${flag} ${String(value)}: use true, false or nothing`, name);
   }
   for (const key of keysOf(plugin)) {
     if (FIELDS.includes(key)) continue;
