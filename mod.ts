@@ -129,4 +129,5 @@ export { type BackendName, openBackend, type OpenBackendOptions } from "./ffi/op
 export { type BackendProbe, probeBackends } from "./ffi/probe_backends.ts";
 export { createReferenceBackend } from "./ffi/reference/reference_backend.ts";
 export { awq, type AwqOptions, type ClipOptions } from "./plugins/awq/mod.ts";
+export { gptq, type GptqOptions, type RangeOptions } from "./plugins/gptq/mod.ts";
 export { rtn } from "./plugins/rtn/mod.ts";

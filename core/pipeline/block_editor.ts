@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops } from "../backend.ts";
+import type { Ops, PackedWeight } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear, BlockNorm, Model } from "../model/model.ts";
@@ -30,6 +30,8 @@ export interface EditedLinear {
   bias: Tensor | undefined;
   /** Whether `bias` is a changed copy. */
   biasChanged: boolean;
+  /** What it was quantized to, where a pass of the windows needs that. */
+  quantized: PackedWeight | undefined;
   /** What each row has been divided by, [N]; undefined for nothing. */
   rowFactors: Float32Array | undefined;
   /** What each column has been multiplied by, [K]; undefined for nothing. */
@@ -110,8 +112,8 @@ export class BlockEditor implements Disposable {
   /** The block with its weights as they are now. Valid until the next change; needs no disposal. */
   current(): Block {
     const linears = new Map<string, BlockLinear>();
-    for (const [role, { info, weight, bias }] of this.linears) {
-      linears.set(role, { info, weight, bias });
+    for (const [role, { info, weight, bias, quantized }] of this.linears) {
+      linears.set(role, { info, weight: quantized ?? weight, bias });
     }
     return replaceWeights(this.#block, { linears, norms: this.#norms });
   }
@@ -125,6 +127,16 @@ export class BlockEditor implements Disposable {
     this.#lent.check();
     if (this.#working === 0) return;
     throw new SalientError("plugin", "it ended before its calls of the block: await them");
+  }
+
+  /** Whether any linear runs in its quantized form. */
+  get hasQuantized(): boolean {
+    return this.linears.values().some(({ quantized }) => quantized !== undefined);
+  }
+
+  /** Runs a linear in its quantized form from now on. The packed weight goes with the editor. */
+  setQuantized(linear: EditedLinear, packed: PackedWeight): void {
+    linear.quantized = this.#stack.use(packed);
   }
 
   /** Ends the time in which the block may be changed. */
@@ -294,7 +306,8 @@ function edit({ info, weight, bias }: BlockLinear): EditedLinear {
     );
   }
   const untouched = { rowFactors: undefined, columnFactors: undefined };
-  return { info, weight, bias, changed: false, biasChanged: false, ...untouched };
+  const own = { changed: false, biasChanged: false, quantized: undefined };
+  return { info, weight, bias, ...own, ...untouched };
 }
 
 function product(total: Float32Array | undefined, factors: Float32Array): Float32Array {

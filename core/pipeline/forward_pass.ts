@@ -6,6 +6,7 @@
 
 import { SalientError } from "../errors.ts";
 import type { Block } from "../model/model.ts";
+import type { Tensor } from "../tensor.ts";
 import { HiddenStates } from "./hidden_states.ts";
 import type { PreparedRun } from "./prepare_run.ts";
 import type { SiteStatistics } from "./statistics.ts";
@@ -45,43 +46,69 @@ export async function embedWindows(
   return hidden;
 }
 
-/**
- * Lets all windows pass a block and gathers its statistics.
- *
- * @param keep Whether the hidden states are replaced by the block's output: not after the last block.
- */
+/** What a pass fills and leaves behind. */
+export interface PassOptions {
+  /** Statistics to fill, by site. */
+  readonly statistics: ReadonlyMap<string, SiteStatistics>;
+  /** Whether the hidden states are replaced by the block's output. */
+  readonly keep: boolean;
+  /** The site after which the pass ends: what comes then is not run. */
+  readonly until?: string;
+}
+
+/** Ends a window's pass when it has come far enough. */
+class Reached extends Error {}
+
+/** Lets all windows pass a block. */
 export async function passBlock(
   run: PreparedRun,
   block: Block,
   hidden: HiddenStates,
-  statistics: ReadonlyMap<string, SiteStatistics>,
-  keep: boolean,
+  options: PassOptions,
 ): Promise<void> {
   const { samples } = run.calibration ?? { samples: 0 };
-  const precision = precisionOf(run, block);
   for (let first = 0; first < samples; first += run.plan.batch) {
     checkAborted(run.signal);
     const count = Math.min(run.plan.batch, samples - first);
     using input = await hidden.read(first, count);
-    using output = await block.run(input, {
-      sequences: count,
-      precision,
+    using output = await runWindows(run, block, input, count, options);
+    if (output !== undefined) {
+      const { nonFinite } = await run.ops.summarize(output);
+      if (nonFinite > 0) {
+        throw new SalientError(
+          "input",
+          `Block ${block.name} gives NaN or infinite hidden states on the calibration text: ` +
+            `the model overflows, quantize another one`,
+          { tensor: block.name },
+        );
+      }
+      if (options.keep) await hidden.write(first, output);
+    }
+    run.emit({ type: "forward", index: block.index, done: first + count, total: samples });
+  }
+}
+
+/** The block's output; undefined where the pass ends before it. */
+async function runWindows(
+  run: PreparedRun,
+  block: Block,
+  input: Tensor,
+  sequences: number,
+  { statistics, until }: PassOptions,
+): Promise<Tensor | undefined> {
+  try {
+    return await block.run(input, {
+      sequences,
+      precision: precisionOf(run, block),
       observe: async (site, rows) => {
         checkAborted(run.signal);
         await statistics.get(site)?.add(rows);
+        if (site === until) throw new Reached();
       },
     });
-    const { nonFinite } = await run.ops.summarize(output);
-    if (nonFinite > 0) {
-      throw new SalientError(
-        "input",
-        `Block ${block.name} gives NaN or infinite hidden states on the calibration text: ` +
-          `the model overflows, quantize another one`,
-        { tensor: block.name },
-      );
-    }
-    if (keep) await hidden.write(first, output);
-    run.emit({ type: "forward", index: block.index, done: first + count, total: samples });
+  } catch (error) {
+    if (error instanceof Reached) return undefined;
+    throw error;
   }
 }
 

@@ -26,6 +26,8 @@ export interface MemoryPlanInput {
   readonly windows: Windows | undefined;
   /** Whether a plugin may change weights, which makes F32 copies of them. */
   readonly transforms: boolean;
+  /** Whether the windows pass a block again once its linears are quantized, which keeps those packed. */
+  readonly passesAgain?: boolean;
   /** Whether a plugin may rotate the model, which takes the rotation and a linear's transpose besides. */
   readonly rotates?: boolean;
   /** Whether the packed blocks stay in memory. */
@@ -70,6 +72,10 @@ export interface MemoryParts {
 const BATCH_TOKENS = 2048;
 /** Allowance for what is not counted one by one; 20 to 30 MiB were seen. */
 const BUFFERS = 32 << 20;
+/** Bytes of a factor for each element of its Gram. */
+const FACTOR = 2.2;
+/** Bytes for each input that rounding with error compensation takes besides: rows of all threads, here of eight. */
+const COMPENSATED_BAND = 8 * 480 * 6;
 
 /**
  * Predicts the peak. Within a limit the windows pass a block in smaller batches first, then the
@@ -111,12 +117,13 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
     const rotation = input.rotates === true ? rotationBytes(config.hiddenSize, linears) : 0;
     const statistics = statisticsBytes(linears, sites, windows);
     const rounding = roundingBytes(input, linears, sites);
-    const forward = file + (input.rotates === true ? copies : 0) + rotation + statistics + hidden +
-      activations;
-    const search = file + copies + rotation + statistics + hidden + rounding;
+    const packed = input.passesAgain === true ? sum(linears, packedBytes) : 0;
+    const again = input.passesAgain === true || input.rotates === true ? copies : 0;
+    const forward = file + again + packed + rotation + statistics + hidden + activations;
+    const search = file + copies + packed + rotation + statistics + hidden + rounding;
     const peak = BUFFERS + output + Math.max(forward, search);
     if (best !== undefined && best.peak >= peak) continue;
-    const weights = file + copies + rotation;
+    const weights = file + copies + packed + rotation;
     const parts = { ...common, weights, statistics, rounding };
     best = { limit, peak, batch, spill, parts };
   }
@@ -152,10 +159,15 @@ function statisticsBytes(
   });
 }
 
+/** Codes, with scales and zero points of groups of 32 at worst. */
+function packedBytes({ shape }: LinearInfo): number {
+  return shape[0] * shape[1] * 1.1;
+}
+
 /**
  * Of a linear: an F32 copy for the figures, a rounded weight and its rival, the words to be
  * written; or, while factors are searched, an F32 copy, a rounded weight and a copy of what is known of its
- * inputs. Where sequences are kept, a module is run on all of them with F32 weights of a whole
+ * inputs; or the factor of a Gram and the rows that are rounded with it. Where sequences are kept, a module is run on all of them with F32 weights of a whole
  * set.
  */
 function roundingBytes(
@@ -167,8 +179,9 @@ function roundingBytes(
     0,
     ...linears.map(({ shape: [outputs, inputs], site }) => {
       const size = outputs * inputs;
-      if (!input.transforms) return size * 4;
       const { gram = false, tokens = 0 } = sites.get(site) ?? {};
+      const factor = gram ? FACTOR * inputs * inputs + COMPENSATED_BAND * inputs : 0;
+      if (!input.transforms) return Math.max(size * 4, size + factor);
       return Math.max(size * 8, size * 5 + inputs * 4 * (gram ? inputs : tokens));
     }),
   );

@@ -92,6 +92,16 @@ export class PluginDriver {
     return this.plugins.some((plugin) => plugin[hook] !== undefined);
   }
 
+  /** Whether a plugin wants inputs observed behind what is quantized already in their block. */
+  get sequential(): boolean {
+    return this.plugins.some((plugin) => plugin.sequential === true);
+  }
+
+  /** Whether a plugin wants the next block to be given the outputs of the quantized one. */
+  get propagate(): boolean {
+    return this.plugins.some((plugin) => plugin.propagate === true);
+  }
+
   /** Sequential: every plugin checks its options against the model. */
   async setup(): Promise<void> {
     for (const plugin of this.plugins) {

@@ -121,6 +121,7 @@ export async function prepareRun(
     windows: calibration,
     transforms: driver.has("transformBlock") || driver.has("transformModel"),
     rotates: driver.has("transformModel"),
+    passesAgain: driver.sequential || driver.propagate,
     keepsBlocks: format === undefined,
     limit: options.memory,
   });

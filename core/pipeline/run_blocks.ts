@@ -14,7 +14,8 @@ import { checkObeyed } from "./check_obeyed.ts";
 import { checkWeights } from "./check_weights.ts";
 import type { LinearRecord } from "./linear_record.ts";
 import { FoldCheck } from "./fold_check.ts";
-import { embedWindows, passBlock } from "./forward_pass.ts";
+import { BlockPasses } from "./block_passes.ts";
+import { embedWindows } from "./forward_pass.ts";
 import type { HiddenStates } from "./hidden_states.ts";
 import { measureLinear } from "./linear_error.ts";
 import type { PreparedRun } from "./prepare_run.ts";
@@ -93,10 +94,8 @@ async function runBlock(
   const transforms = driver.has("transformBlock");
   const prefix = transforms ? await readPrefix(run, hidden) : undefined;
   if (prefix !== undefined) stack.use(prefix);
-  if (hidden !== undefined) {
-    await passBlock(run, block, hidden, statistics, keepHidden);
-    run.relieve(); // of the activations
-  }
+  const passes = new BlockPasses(run, { block, hidden, statistics, keep: keepHidden });
+  await passes.first();
 
   const isQuantizable = (name: string): boolean => run.quantizable.has(name);
   const editor = stack.use(new BlockEditor(block, { ops, model, statistics, isQuantizable }));
@@ -116,12 +115,14 @@ async function runBlock(
   const quantized = new Set<string>();
   for (const [role, linear] of editor.linears) {
     checkAborted(run.signal);
-    const report = await runLinear(run, editor, linear);
+    await passes.before(linear.info.site, editor);
+    const report = await runLinear(run, editor, linear, passes.needsQuantized);
     if (report.method !== "none") quantized.add(role);
     reports.push(report);
     const total = model.linears.length;
     run.emit({ type: "linear", report, done: run.done + reports.length, total });
   }
+  await passes.last(editor);
   await sink.finishBlock(editor, quantized);
   return reports;
 }
@@ -158,6 +159,7 @@ async function runLinear(
   run: BlockRunContext,
   editor: BlockEditor,
   linear: EditedLinear,
+  keepQuantized: boolean,
 ): Promise<LinearReport> {
   const { ops, driver, sink, notes, format } = run;
   const { info } = linear;
@@ -191,6 +193,7 @@ async function runLinear(
     weight,
   );
   await sink.addLinear(linear, weight);
+  if (keepQuantized) editor.setQuantized(linear, await ops.pack(weight));
   const { bits, groupSize } = weight.grid;
   return {
     name: info.name,

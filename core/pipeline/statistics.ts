@@ -28,8 +28,8 @@ export class SiteStatistics implements Disposable {
   readonly #ops: Ops;
   readonly #windows: Windows;
   readonly #stack = new DisposableStack();
-  readonly #sum: Tensor | undefined; // F64 [K]
-  readonly #max: Tensor | undefined; // F32 [K]
+  #sum: Tensor | undefined; // F64 [K]
+  #max: Tensor | undefined; // F32 [K]
   readonly #gram: Tensor | undefined; // F32 [K, K]
   readonly #sample: Tensor | undefined; // F32 [n, K]
   readonly #sequences: Tensor | undefined; // F32 [count * seqLen, K]
@@ -84,6 +84,17 @@ export class SiteStatistics implements Disposable {
       using part = ops.rows(input, 0, wanted);
       await ops.copyRows(part, this.#sequences, first);
     }
+  }
+
+  /** Forgets all inputs, so that those of another block can be added. The tensors stay the same objects. */
+  async reset(): Promise<void> {
+    const ops = this.#ops;
+    this.#tokens = 0;
+    this.#factors = this.#absMean = this.#absMax = undefined;
+    if (this.#sum !== undefined) this.#sum = this.#stack.use(ops.zeros("F64", this.#sum.shape));
+    if (this.#max !== undefined) this.#max = this.#stack.use(ops.zeros("F32", this.#max.shape));
+    if (this.#gram === undefined) return;
+    await ops.scaleGram(this.#gram, new Float32Array(this.#gram.shape[0] ?? 0));
   }
 
   /** Channels have been divided by `factors` [K]: so are the statistics. */

@@ -13,7 +13,7 @@ import { PluginDriver } from "../pipeline/plugin_driver.ts";
 import { RunGrid } from "../pipeline/run_grid.ts";
 import { RuleSet } from "../rules/rule_set.ts";
 import { SiteStatistics } from "../pipeline/statistics.ts";
-import type { ModelInfo, Plugin } from "../plugin.ts";
+import type { LinearReport, ModelInfo, Plugin } from "../plugin.ts";
 import { seededRandom } from "../random.ts";
 import { transformModel } from "../rotation/transform_model.ts";
 import type { Tensor } from "../tensor.ts";
@@ -92,6 +92,7 @@ export async function runPlugin(
   const { model: turned } = await transformModel({ model, info, ops, driver }, states);
   let hidden = states.use(await turned.embed(ids));
   const outcomes: LinearOutcome[] = [];
+  const allReports: LinearReport[] = [];
   let change = 0;
   for (let index = 0; index < config.blocks; index++) {
     using scope = new DisposableStack();
@@ -117,14 +118,19 @@ export async function runPlugin(
     await driver.transformBlock(editor.view);
     using changed = await editor.current().run(hidden, { sequences: SAMPLES });
     change = Math.max(change, relativeChange(backend, hidden, output, changed));
+    const reports: LinearReport[] = [];
     for (const linear of editor.view.linears) {
       const answered = await driver.quantizeLinear(linear);
       if (answered === undefined) continue;
       using weight = answered.answer.weight;
       outcomes.push(readOutcome(backend, linear.name, weight));
+      reports.push(reportOf(linear.name, plugin.name, weight));
     }
+    await driver.blockDone({ index, linears: reports, seconds: 0 }, block.name);
+    allReports.push(...reports);
     hidden = output;
   }
+  await driver.finish({ linears: allReports, calibrationTokens: ids.length, seconds: 0 });
   const logitChange = turned === model ? 0 : await compareLogits(model, turned, ids, hidden);
   return { change, logitChange, linears: outcomes };
 }
@@ -146,6 +152,13 @@ async function compareLogits(
   using found = await turned.logits(hidden);
   using nothing = model.backend.zeros("F32", expected.shape);
   return relativeChange(model.backend, nothing, expected, found);
+}
+
+/** What reports say of a linear; its errors are not measured here. */
+function reportOf(name: string, method: string, { grid }: QuantizedWeight): LinearReport {
+  const { bits, groupSize } = grid;
+  const errors = { error: 0, rtnError: 0, scaleExponent: null, clipped: 0 };
+  return { name, method, bits, groupSize, ...errors, notes: {} };
 }
 
 function readOutcome(ops: Ops, name: string, weight: QuantizedWeight): LinearOutcome {

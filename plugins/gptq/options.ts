@@ -4,7 +4,12 @@
  * @module
  */
 
-import { checkGridOptions, type GridOptions, SalientError } from "../../core/plugin.ts";
+import {
+  checkGridOptions,
+  checkOptionNames,
+  type GridOptions,
+  SalientError,
+} from "../../core/plugin.ts";
 
 /** How the ends of the groups' ranges are searched before the rounding. */
 export interface RangeOptions {
@@ -79,10 +84,7 @@ const NAMES: readonly (keyof GptqOptions)[] = [
  * @throws {SalientError} `usage`, naming the option and what it may be.
  */
 export function resolveGptqOptions(options: GptqOptions): ResolvedGptqOptions {
-  const unknown = Object.keys(options).find((name) => !(NAMES as readonly string[]).includes(name));
-  if (unknown !== undefined) {
-    refuse(`Option ${unknown} of gptq is unknown: use ${NAMES.join(", ")}`);
-  }
+  checkOptionNames("gptq", options, NAMES);
   const { bits, groupSize, symmetric, scaleDtype, range, damping = 0.01 } = options;
   const grid: GridOptions = {
     ...(bits === undefined ? {} : { bits }),

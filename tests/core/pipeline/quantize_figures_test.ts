@@ -185,6 +185,7 @@ Deno.test("the error of a large weight is measured on rows spread over all of it
       info,
       weight,
       changed: false,
+      quantized: undefined,
       bias: undefined,
       biasChanged: false,
       rowFactors: undefined,
