@@ -15,7 +15,17 @@
  * @module
  */
 
-import type {
+import type { InputMoment, Ops, QuantizedWeight } from "./backend.ts";
+import type { GridHelpers, GridOptions } from "./grid_helpers.ts";
+import type { DType, Tensor } from "./tensor.ts";
+
+export type { ErrorCode, ErrorPlace } from "./errors.ts";
+export { SalientError } from "./errors.ts";
+export { maxCode } from "./grid.ts";
+export { definePlugin } from "./define_plugin.ts";
+export { checkGridOptions } from "./grid_helpers.ts";
+export { checkOptionNames } from "./check_option_names.ts";
+export type {
   AffineGrid,
   AttentionShape,
   ClipResult,
@@ -33,37 +43,7 @@ import type {
   TensorSummary,
   Weight,
 } from "./backend.ts";
-import type { GridHelpers, GridOptions } from "./grid_helpers.ts";
-import type { DType, Tensor } from "./tensor.ts";
-
-export type { ErrorCode, ErrorPlace } from "./errors.ts";
-export { SalientError } from "./errors.ts";
-export { maxCode } from "./grid.ts";
-export { definePlugin } from "./define_plugin.ts";
-export { checkGridOptions } from "./grid_helpers.ts";
-export { checkOptionNames } from "./check_option_names.ts";
-export type {
-  AffineGrid,
-  AttentionShape,
-  ClipResult,
-  CompensatedWeight,
-  CompensateOptions,
-  DType,
-  FactorOptions,
-  GramFactor,
-  GridHelpers,
-  GridOptions,
-  InputMoment,
-  Int4Layout,
-  Ops,
-  PackedWeight,
-  QuantizedWeight,
-  RangedWeight,
-  RopeShape,
-  Tensor,
-  TensorSummary,
-  Weight,
-};
+export type { DType, GridHelpers, GridOptions, Tensor };
 
 /** What is known of a linear before any work: enough for `setup` and `observe`. */
 export interface LinearInfo {
