@@ -50,6 +50,11 @@ export type {
   JsonObject,
   TensorEntry,
 } from "./core/checkpoint/types.ts";
+export {
+  convertModel,
+  type ConvertOptions,
+  type ConvertReport,
+} from "./core/convert/convert_model.ts";
 export { type ErrorCode, type ErrorPlace, SalientError } from "./core/errors.ts";
 export { generate, type GenerateOptions, type GenerateResult } from "./core/eval/generate.ts";
 export {

@@ -10,6 +10,7 @@ import { findSimilar } from "@optique/core/suggestion";
 import { extractOptionNames } from "@optique/core/usage";
 import { run } from "@optique/run";
 import { compareCommand } from "./commands/compare.ts";
+import { convertCommand } from "./commands/convert.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { generateCommand } from "./commands/generate.ts";
@@ -24,6 +25,7 @@ const grammar = or(
   evalCommand,
   compareCommand,
   generateCommand,
+  convertCommand,
   inspectCommand,
   doctorCommand,
 );

@@ -19,6 +19,8 @@ async function dispatch(args: Arguments, signal: AbortSignal): Promise<void> {
       return await (await import("./run/compare.ts")).runCompare(args, signal);
     case "generate":
       return await (await import("./run/generate.ts")).runGenerate(args, signal);
+    case "convert":
+      return await (await import("./run/convert.ts")).runConvert(args, signal);
     case "inspect":
       return await (await import("./run/inspect.ts")).runInspect(args);
     case "doctor":

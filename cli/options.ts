@@ -10,9 +10,10 @@ import type { Parser } from "@optique/core/parser";
 import { argument, option } from "@optique/core/primitives";
 import { choice, fileSize, float, integer, string } from "@optique/core/valueparser";
 
-/** The model: a directory. */
+/** The model: a directory or a file. */
 export const modelArgument = argument(string({ metavar: "MODEL" }), {
-  description: message`Directory of a Hugging Face checkpoint (config.json and safetensors)`,
+  description:
+    message`Directory of a Hugging Face checkpoint (config.json and safetensors), or a .gguf file`,
 });
 
 /** Options that every command takes. */

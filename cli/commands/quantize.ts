@@ -56,12 +56,13 @@ export const quantizeCommand = command(
     ...awqOptions,
     format: withDefault(
       option("--format", string({ metavar: "NAME" }), {
-        description: message`How the checkpoint is stored`,
+        description:
+          message`How the result is stored: awq-gemm, awq-gemv, gptq, gptq-v2, pack-quantized (compressed-tensors), gguf or dequantized`,
       }),
       "awq-gemm",
     ),
     out: option("--out", string({ metavar: "DIR" }), {
-      description: message`Directory to write; must not exist yet, or be empty`,
+      description: message`Directory to write, or the file for gguf; must not exist yet`,
     }),
     memory: memoryOption,
     hookTimeout: hookTimeoutOption,

@@ -55,6 +55,44 @@ export function preTokenizerName(definition: JsonObject): string | undefined {
   )?.name;
 }
 
+/** How a byte-level tokenizer cuts words, in the parts of `tokenizer.json`. */
+export interface PreTokenizer {
+  /** `pre_tokenizer`. */
+  readonly preTokenizer: JsonObject;
+  /** `ignore_merges` of the model. */
+  readonly ignoreMerges: boolean;
+}
+
+/** Other names that llama.cpp has for the same. */
+const SAME: Readonly<Record<string, string>> = {
+  "llama3": "llama-bpe",
+  "llama-v3": "llama-bpe",
+  "smaug-bpe": "dbrx",
+  "gpt2": "gpt-2",
+};
+
+/** The inverse of {@linkcode preTokenizerName}: undefined where the name is not known. */
+export function preTokenizerOf(given: string): PreTokenizer | undefined {
+  const name = Object.hasOwn(SAME, given) ? SAME[given] : given;
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
+  if (name === "gpt-2") return { preTokenizer: { ...bytes, use_regex: true }, ignoreMerges: false };
+  if (name === "smollm") {
+    const digits = { type: "Digits", individual_digits: true };
+    return {
+      preTokenizer: { type: "Sequence", pretokenizers: [digits, { ...bytes, use_regex: true }] },
+      ignoreMerges: false,
+    };
+  }
+  const known = PATTERNS.find((each) => each.name === name);
+  if (known === undefined) return undefined;
+  const pattern = { Regex: known.pattern };
+  const split = { type: "Split", pattern, behavior: "Isolated", invert: false };
+  return {
+    preTokenizer: { type: "Sequence", pretokenizers: [split, { ...bytes, use_regex: false }] },
+    ignoreMerges: known.ignoreMerges,
+  };
+}
+
 /** NFC changes next to nothing and llama.cpp leaves it out; anything else does. */
 function normalizes(normalizer: Json): boolean {
   return isJsonObject(normalizer) && normalizer["type"] !== "NFC";

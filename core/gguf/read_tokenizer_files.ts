@@ -8,12 +8,17 @@ import { readJsonObject } from "../checkpoint/read_json.ts";
 import type { JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { findChatTemplate } from "../tokenizer/chat_template.ts";
+import { readGguf } from "./read_gguf.ts";
+import { tokenizerFilesOf } from "./tokenizer_files_of.ts";
 import type { TokenizerFiles } from "./tokenizer_metadata.ts";
 
 const MOST_BYTES = 256 * 2 ** 20;
 
-/** The tokenizer's files in a directory; undefined where it has no `tokenizer.json`. */
+/** The tokenizer's files in a directory, or of a GGUF file; undefined where there is no `tokenizer.json`. */
 export async function readTokenizerFiles(directory: string): Promise<TokenizerFiles | undefined> {
+  if (directory.endsWith(".gguf")) {
+    return tokenizerFilesOf(directory, (await readGguf(directory)).metadata);
+  }
   const definition = await readOptional(`${directory}/tokenizer.json`);
   if (definition === undefined) return undefined;
   const config = await readOptional(`${directory}/tokenizer_config.json`) ?? {};

@@ -21,6 +21,7 @@ import type {
   StreamedTensor,
 } from "./model_output.ts";
 import { PlainCopy } from "./plain_copy.ts";
+import { writeCompanions } from "./write_companions.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -35,6 +36,7 @@ export function checkpointOutput(format: ExportFormat): OutputFormat {
     ...(format.byteLength === undefined ? {} : {
       byteLength: (linear, grid) => format.byteLength?.(linear, grid) ?? 0,
     }),
+    isExact: () => true,
     create: async (options) => {
       const { shardBytes } = options;
       const limit = shardBytes === undefined ? {} : { shardBytes };
@@ -99,7 +101,7 @@ class CheckpointOutput implements ModelOutput {
     const { compression_config: _, ...config } = model.rawConfig;
     const quantization: JsonObject = this.#format.config(linears, skipped);
     await this.#writer.json("config.json", { ...config, quantization_config: quantization });
-    await this.#writer.copyCompanions(model.directory);
+    await writeCompanions(this.#writer, model.directory);
   }
 
   async commit(): Promise<void> {

@@ -16,6 +16,7 @@ import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
 import { PlainCopy } from "./plain_copy.ts";
+import { writeCompanions } from "./write_companions.ts";
 import { plainDtype } from "./plain_dtype.ts";
 
 /**
@@ -28,6 +29,7 @@ export const dequantizedOutput: OutputFormat = {
   mixed: true,
   activations: false,
   check: () => {},
+  isExact: () => false,
   byteLength: ({ shape: [outputs, inputs], dtype }) => outputs * inputs * (dtype === "F32" ? 4 : 2),
   create: async (options) => {
     const limit = options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes };
@@ -81,7 +83,7 @@ class DequantizedOutput implements ModelOutput {
     await this.copy("");
     const { quantization_config: _, compression_config: __, ...config } = model.rawConfig;
     await this.#writer.json("config.json", config);
-    await this.#writer.copyCompanions(model.directory);
+    await writeCompanions(this.#writer, model.directory);
   }
 
   async commit(): Promise<void> {

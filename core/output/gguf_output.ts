@@ -43,6 +43,7 @@ export const ggufOutput: OutputFormat = {
   mixed: true,
   activations: false,
   check,
+  isExact: (grid) => blockType(grid) !== "Q4_1",
   byteLength: ({ shape: [outputs, inputs] }, grid) => {
     const { values, bytes } = GGML_TYPES[blockType(grid) ?? "Q8_0"];
     return outputs * inputs / values * bytes;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops, QuantizedWeight } from "../backend.ts";
+import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
 import type { ExportedLinear, LinearFormat } from "../export/types.ts";
 import type { Model } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
@@ -75,6 +75,8 @@ export interface OutputOptions {
 
 /** What `--format` names: a form in which a whole model is written. */
 export interface OutputFormat extends LinearFormat {
+  /** Whether integers, scales and zero points of a grid that it holds can be read back as they were. */
+  isExact(grid: AffineGrid): boolean;
   /** Begins to write; whatever can be refused is refused now. The caller disposes the output. */
   create(options: OutputOptions): Promise<ModelOutput>;
 }

@@ -77,6 +77,10 @@ async function findSource(
   directory: string,
   config: JsonObject,
 ): Promise<{ source: string; file: string } | undefined> {
+  if (directory.endsWith(".gguf")) {
+    const own = defaultTemplate(config.chat_template);
+    return own === undefined ? undefined : { source: own, file: directory };
+  }
   const jinja = `${directory}/chat_template.jinja`;
   if (await exists(jinja)) return { source: await readTextFile(jinja, MOST_BYTES), file: jinja };
   const json = `${directory}/chat_template.json`;

@@ -9,6 +9,8 @@ import { isJsonObject, readJsonObject } from "../checkpoint/read_json.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
+import { readGguf } from "../gguf/read_gguf.ts";
+import { tokenizerFilesOf } from "../gguf/tokenizer_files_of.ts";
 import { alignDefinition } from "./align_definition.ts";
 import { type ChatTemplate, loadChatTemplate } from "./chat_template.ts";
 import type { ChatMessage, Tokenizer } from "./types.ts";
@@ -36,13 +38,15 @@ const MOST_IDS = 2 ** 24;
  * assert.equal(tokenizer.decode(ids), "The state of the Union is strong.");
  * ```
  *
- * @param directory The model's directory.
+ * @param directory The model's directory, or a GGUF file: its name ends in `.gguf`.
  * @throws {SalientError} `input`, naming the file, where one is missing, damaged or of an unknown kind.
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  const file = `${directory}/tokenizer.json`;
-  const definition = await readDefinition(directory, file);
-  const config = await readConfig(directory);
+  const isGguf = directory.endsWith(".gguf");
+  const file = isGguf ? directory : `${directory}/tokenizer.json`;
+  const { definition, config } = isGguf
+    ? await readGgufTokenizer(directory)
+    : { definition: await readDefinition(directory, file), config: await readConfig(directory) };
   const vocabSize = countIds(definition, file);
   let library: LibraryTokenizer;
   try {
@@ -123,6 +127,14 @@ class CheckpointTokenizer implements Tokenizer {
       { file: `${this.#directory}/tokenizer.json` },
     );
   }
+}
+
+async function readGgufTokenizer(
+  path: string,
+): Promise<{ readonly definition: JsonObject; readonly config: JsonObject }> {
+  const files = tokenizerFilesOf(path, (await readGguf(path)).metadata);
+  if (files !== undefined) return files;
+  throw new SalientError("input", `${path} has no tokenizer: use another file`, { file: path });
 }
 
 async function readDefinition(directory: string, file: string): Promise<JsonObject> {
