@@ -56,6 +56,7 @@ export {
   type ConvertReport,
 } from "./core/convert/convert_model.ts";
 export { type ErrorCode, type ErrorPlace, SalientError } from "./core/errors.ts";
+export { withRoundedHead } from "./core/model/with_rounded_head.ts";
 export { generate, type GenerateOptions, type GenerateResult } from "./core/eval/generate.ts";
 export {
   perplexity,

@@ -1,6 +1,7 @@
 /**
  * Tokens a second of reading a prompt and of continuing it: our bf16 and 4-bit model and llama.cpp's Q4_0, on the same
- * seeded weights of the shape of Llama-3.2-1B, in turns. The embedded model of the repository comes last, ours alone.
+ * seeded weights of the shape of Llama-3.2-1B, in turns; the head, half of the bytes of a token, in 16, 8 and 4 bits on
+ * both sides. The embedded model of the repository comes last, ours alone.
  *
  *     deno task bench:tokens [--tiny] [--alone]
  *
@@ -18,6 +19,7 @@ import {
   openModel,
   quantizeInMemory,
   rtn,
+  withRoundedHead,
 } from "../mod.ts";
 import { Child } from "./child.ts";
 import { denoRun } from "./contestants.ts";
@@ -34,6 +36,20 @@ const SETTLE_MS = 500;
 interface Speeds {
   readonly prefill: number[];
   readonly decode: number[];
+}
+
+/** One way to store the head, on both sides. */
+interface Pair {
+  readonly kind: string;
+  readonly model: Model;
+  readonly form: string;
+  child: Child | undefined;
+  readonly mine: Speeds;
+  readonly theirs: Speeds;
+}
+
+function noSpeeds(): Speeds {
+  return { prefill: [], decode: [] };
 }
 
 interface LlamaReply {
@@ -65,10 +81,10 @@ async function ours(model: Model): Promise<{ result: GenerateResult; ids: number
   return { result, ids };
 }
 
-function report(who: string, { prefill, decode }: Speeds, note: string): void {
+function report(kind: string, who: string, { prefill, decode }: Speeds, note: string): void {
   if (prefill.length === 0) return;
   emit({
-    group: `${group}, prompt of ${promptTokens}`,
+    group: `${group}, prompt of ${promptTokens}, ${kind}`,
     who,
     unit: "tokens/s",
     value: median(prefill),
@@ -76,7 +92,7 @@ function report(who: string, { prefill, decode }: Speeds, note: string): void {
     runs: prefill.length,
   });
   emit({
-    group: `${group}, one by one`,
+    group: `${group}, one by one, ${kind}`,
     who,
     unit: "tokens/s",
     value: median(decode),
@@ -120,44 +136,53 @@ async function compareOnSeeded(): Promise<void> {
     plugins: [rtn({ bits: 4, groupSize: 128 })],
   });
   using quantized = made.model;
+  using head8 = await withRoundedHead(quantized, 8);
+  using head4 = await withRoundedHead(quantized, 4);
   await using running = new AsyncDisposableStack();
-  const forms = options.alone ? [] : options.tiny ? ["f32"] : ["q4_0, head f16", "q4_0"];
-  const llamas: { child: Child; speeds: Speeds }[] = [];
-  for (const form of forms) {
-    const child = await startLlama(form, running);
-    if (child !== undefined) llamas.push({ child, speeds: { prefill: [], decode: [] } });
+  const pairs: Pair[] = [
+    { kind: "head of 16 bits", model: quantized, form: "q4_0, head f16" },
+    { kind: "head of 8 bits", model: head8, form: "q4_0, head q8_0" },
+    { kind: "head of 4 bits", model: head4, form: "q4_0" },
+  ].map((pair) => ({ ...pair, child: undefined, mine: noSpeeds(), theirs: noSpeeds() }));
+  const plainSpeeds = noSpeeds();
+  for (const pair of options.alone ? [] : options.tiny ? pairs.slice(0, 1) : pairs) {
+    pair.child = await startLlama(options.tiny ? "f32" : pair.form, running);
   }
-  const mine: [string, Model, Speeds][] = [
-    ["salient", quantized, { prefill: [], decode: [] }],
-    ["salient bf16", plain, { prefill: [], decode: [] }],
-  ];
-  for (let turn = 0; turn < Math.max(options.turns, 3); turn++) {
-    let expected: number[] = [];
-    for (const [, model, speeds] of mine) {
-      const { result, ids } = await ours(model);
-      expected = ids;
-      speeds.prefill.push(result.prefillTokensPerSecond);
-      speeds.decode.push(result.tokensPerSecond);
-    }
-    for (const { child, speeds } of llamas) {
-      try {
-        const request = { do: "generate", ids: [...prompt], tokens: newTokens };
-        const reply = await child.ask<LlamaReply>(request, LIMIT_SECONDS);
-        speeds.prefill.push(promptTokens / reply.prefill);
-        speeds.decode.push((reply.ids.length - 1) / reply.decode);
-        const end = reply.ids.slice(-newTokens);
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-        if (options.tiny && end.join() !== expected.slice(-newTokens).join()) {
-          throw new Error(`Its tokens are ${end} and ours are ${expected.slice(-newTokens)}`);
-        }
-      } catch (error) {
-        emit({ who: child.name, failed: error instanceof Error ? error.message : String(error) });
-      }
+  for (let turn = 0; turn < Math.min(options.turns, 3); turn++) {
+    await measure(plain, plainSpeeds);
+    for (const { model, mine, child, theirs } of pairs) {
+      const expected = await measure(model, mine);
+      if (child !== undefined) await measureLlama(child, theirs, expected);
     }
   }
-  report("salient", mine[0]![2], "INT4 g128, head bf16");
-  report("salient bf16", mine[1]![2], "all weights bf16");
-  for (const { child, speeds } of llamas) report(child.name, speeds, "same weights");
+  for (const { kind, child, mine, theirs } of pairs) {
+    report(kind, "salient", mine, "INT4 g128");
+    report(kind, "salient bf16", plainSpeeds, "all weights bf16");
+    if (child !== undefined) report(kind, child.name, theirs, "same weights");
+  }
+}
+
+async function measure(model: Model, speeds: Speeds): Promise<number[]> {
+  const { result, ids } = await ours(model);
+  speeds.prefill.push(result.prefillTokensPerSecond);
+  speeds.decode.push(result.tokensPerSecond);
+  return ids;
+}
+
+async function measureLlama(child: Child, speeds: Speeds, expected: number[]): Promise<void> {
+  try {
+    const request = { do: "generate", ids: [...prompt], tokens: newTokens };
+    const reply = await child.ask<LlamaReply>(request, LIMIT_SECONDS);
+    speeds.prefill.push(promptTokens / reply.prefill);
+    speeds.decode.push((reply.ids.length - 1) / reply.decode);
+    const end = reply.ids.slice(-newTokens);
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    if (options.tiny && end.join() !== expected.slice(-newTokens).join()) {
+      throw new Error(`Its tokens are ${end} and ours are ${expected.slice(-newTokens)}`);
+    }
+  } catch (error) {
+    emit({ who: child.name, failed: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 /** The embedded model, which fits in the cache. */

@@ -102,6 +102,14 @@ export const awqOptions = {
   }),
 } as const;
 
+/** Bits of the head while a model runs. */
+export const headBitsOption = optional(
+  option("--head-bits", integer({ metavar: "N", min: 2, max: 8 }), {
+    description:
+      message`Round the head to N bits in memory, for speed (8 is next to exact; the checkpoint stays as it is)`,
+  }),
+);
+
 /** Bytes such as 8GiB. */
 export const memoryOption = optional(
   option("--memory", fileSize({ metavar: "SIZE" }), {

@@ -6,15 +6,17 @@
 
 import { makePool, type ModelShape, ringPieces, shapedTensors } from "../shaped_model.ts";
 import { Q4_0_BYTES, toQ4_0 } from "./q4_0.ts";
+import { Q8_0_BYTES, toQ8_0 } from "./q8_0.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** How matrices are stored: all plain; blocks in Q4_0 and the embedding in fp16; all in Q4_0. */
-export type GgufForm = "f32" | "q4_0, head f16" | "q4_0";
+/** How matrices are stored: all plain; blocks in Q4_0 and the embedding in fp16 or Q8_0; all in Q4_0. */
+export type GgufForm = "f32" | "q4_0, head f16" | "q4_0, head q8_0" | "q4_0";
 
 const F32 = 0;
 const F16 = 1;
 const Q4_0 = 2;
+const Q8_0 = 8;
 const ALIGNMENT = 32;
 const PIECE = 2 ** 21;
 
@@ -120,11 +122,13 @@ const KEYS = 20;
 
 function typeOf(name: string, sizes: readonly number[], form: GgufForm): number {
   if (sizes.length === 1 || form === "f32") return F32;
-  return form === "q4_0, head f16" && name === "model.embed_tokens.weight" ? F16 : Q4_0;
+  if (name !== "model.embed_tokens.weight") return Q4_0;
+  return form === "q4_0, head f16" ? F16 : form === "q4_0, head q8_0" ? Q8_0 : Q4_0;
 }
 
 function bytesOf(type: number, size: number): number {
-  return type === Q4_0 ? size / 32 * Q4_0_BYTES : type === F16 ? size * 2 : size * 4;
+  if (type === Q4_0) return size / 32 * Q4_0_BYTES;
+  return type === Q8_0 ? size / 32 * Q8_0_BYTES : type === F16 ? size * 2 : size * 4;
 }
 
 function padding(length: number): Bytes {
@@ -164,6 +168,7 @@ export async function writeGguf(path: string, shape: ModelShape, form: GgufForm)
     [F32]: new Uint8Array(pool.buffer),
     [F16]: new Uint8Array(new Float16Array(pool).buffer),
     [Q4_0]: toQ4_0(pool),
+    [Q8_0]: toQ8_0(pool),
   };
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   const writer = file.writable.getWriter();

@@ -13,6 +13,7 @@ import type { Infer } from "../infer.ts";
 import {
   backendOptions,
   commonOptions,
+  headBitsOption,
   modelArgument,
   seqLenOption,
   textOption,
@@ -31,6 +32,7 @@ export const evalCommand = command(
         description: message`Overlapping windows: move by N tokens and score only the new ones`,
       }),
     ),
+    headBits: headBitsOption,
     ...backendOptions,
     ...commonOptions,
   }),

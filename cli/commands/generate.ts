@@ -10,7 +10,7 @@ import { withDefault } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
 import { float, integer, string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
-import { backendOptions, commonOptions, modelArgument } from "../options.ts";
+import { backendOptions, commonOptions, headBitsOption, modelArgument } from "../options.ts";
 
 /** The command's grammar. */
 export const generateCommand = command(
@@ -39,6 +39,7 @@ export const generateCommand = command(
       }),
       0,
     ),
+    headBits: headBitsOption,
     ...backendOptions,
     ...commonOptions,
   }),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadTokenizer, openModel, perplexity, readText } from "../../mod.ts";
+import { loadTokenizer, openModel, perplexity, readText, withRoundedHead } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { EvalArguments } from "../commands/eval.ts";
 import { formatPerplexity, formatSeconds } from "../format.ts";
@@ -15,7 +15,11 @@ import { WindowProgress } from "../window_progress.ts";
 /** Measures and prints perplexity. */
 export async function runEval(args: EvalArguments, signal: AbortSignal): Promise<void> {
   using backend = await chooseBackend(args);
-  using model = await openModel(args.model, backend);
+  using opened = await openModel(args.model, backend);
+  using rounded = args.headBits === undefined
+    ? undefined
+    : await withRoundedHead(opened, args.headBits);
+  const model = rounded ?? opened;
   const tokenizer = await loadTokenizer(args.model);
   tokenizer.checkVocabulary(model.config.vocabSize);
   const text = await readText(args.text);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { generate, loadTokenizer, openModel } from "../../mod.ts";
+import { generate, loadTokenizer, openModel, withRoundedHead } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { GenerateArguments } from "../commands/generate.ts";
 import { printJson, printNotice, printText } from "../output.ts";
@@ -12,7 +12,11 @@ import { printJson, printNotice, printText } from "../output.ts";
 /** Streams the text to standard output, and its speed to standard error. */
 export async function runGenerate(args: GenerateArguments, signal: AbortSignal): Promise<void> {
   using backend = await chooseBackend(args);
-  using model = await openModel(args.model, backend);
+  using opened = await openModel(args.model, backend);
+  using rounded = args.headBits === undefined
+    ? undefined
+    : await withRoundedHead(opened, args.headBits);
+  const model = rounded ?? opened;
   const tokenizer = await loadTokenizer(args.model);
   tokenizer.checkVocabulary(model.config.vocabSize);
   if (!args.json) printText(args.prompt);

@@ -115,6 +115,10 @@ export interface Model extends Disposable {
   releaseBlock(index: number): void;
   /** Hidden states [ids, hiddenSize] F32. */
   embed(ids: Int32Array): Promise<Tensor>;
+  /** Hidden states [T, hiddenSize] as the head takes them: after the final norm. */
+  finalNorm(hidden: Tensor): Promise<Tensor>;
+  /** The weight of the head [vocabSize, hiddenSize]. Owned by the model. */
+  headWeight(): Promise<Tensor>;
   /** Final norm and head: hidden states [T, hiddenSize] to logits [T, vocabSize] F32. */
   logits(hidden: Tensor): Promise<Tensor>;
 }

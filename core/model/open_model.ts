@@ -147,11 +147,18 @@ class OpenModel implements Model {
     return await this.backend.embed(this.#parts.embedding, ids);
   }
 
-  async logits(hidden: Tensor): Promise<Tensor> {
+  finalNorm(hidden: Tensor): Promise<Tensor> {
     const { normEps, normOffset } = this.config;
-    const { finalNorm, head } = this.#parts;
-    using normed = await this.backend.rmsNorm(hidden, finalNorm, normEps, normOffset);
-    return await this.backend.linear(normed, head);
+    return this.backend.rmsNorm(hidden, this.#parts.finalNorm, normEps, normOffset);
+  }
+
+  headWeight(): Promise<Tensor> {
+    return Promise.resolve(this.#parts.head);
+  }
+
+  async logits(hidden: Tensor): Promise<Tensor> {
+    using normed = await this.finalNorm(hidden);
+    return await this.backend.linear(normed, this.#parts.head);
   }
 
   [Symbol.dispose](): void {

@@ -27,6 +27,8 @@ export function withBlocks(model: Model, load: (index: number) => Promise<Block>
     loadBlock: load,
     releaseBlock: (index) => model.releaseBlock(index),
     embed: (ids) => model.embed(ids),
+    finalNorm: (hidden) => model.finalNorm(hidden),
+    headWeight: () => model.headWeight(),
     logits: (hidden) => model.logits(hidden),
     [Symbol.dispose]: () => {},
   };

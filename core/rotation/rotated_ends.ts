@@ -68,13 +68,22 @@ export class RotatedEnds implements Disposable {
     return await backend.cast(stored, "F32");
   }
 
-  /** Logits of the rotated head, as it is after being stored. */
-  async logits(hidden: Tensor): Promise<Tensor> {
+  /** Hidden states as the rotated head takes them. */
+  async finalNorm(hidden: Tensor): Promise<Tensor> {
     const { backend, config } = this.#source;
     this.#norm ??= await this.#unitNorm();
-    this.#head ??= await this.#rotatedHead();
-    using normed = await backend.rmsNorm(hidden, this.#norm, config.normEps, config.normOffset);
-    return await backend.linear(normed, this.#head);
+    return await backend.rmsNorm(hidden, this.#norm, config.normEps, config.normOffset);
+  }
+
+  /** The rotated head, as it is after being stored. */
+  async headWeight(): Promise<Tensor> {
+    return this.#head ??= await this.#rotatedHead();
+  }
+
+  /** Logits of the rotated head. */
+  async logits(hidden: Tensor): Promise<Tensor> {
+    using normed = await this.finalNorm(hidden);
+    return await this.#source.backend.linear(normed, await this.headWeight());
   }
 
   /**

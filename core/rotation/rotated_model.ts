@@ -118,6 +118,14 @@ export class RotatedModel implements Model {
     return this.#ends?.embed(ids) ?? this.source.embed(ids);
   }
 
+  finalNorm(hidden: Tensor): Promise<Tensor> {
+    return (this.#ends ?? this.source).finalNorm(hidden);
+  }
+
+  headWeight(): Promise<Tensor> {
+    return (this.#ends ?? this.source).headWeight();
+  }
+
   logits(hidden: Tensor): Promise<Tensor> {
     return this.#ends?.logits(hidden) ?? this.source.logits(hidden);
   }
