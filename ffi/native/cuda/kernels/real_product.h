@@ -1,0 +1,25 @@
+// Products in fp32, without tensor cores.
+#pragma once
+
+#include "elements.h"
+
+namespace salient::cuda {
+
+struct RealProduct {
+  const void* x;  // [T, K]
+  Element x_type;
+  const void* w;  // [N, K]
+  Element w_type;
+  const float* bias;
+  void* y;  // [T, N]
+  Element y_type;
+  u32 T, K, N;
+};
+
+// Tiles of 128 x 128 of y.
+void real_product(const RealProduct& product);
+// For at most kFewRows rows of x: reads w once, a warp for four outputs.
+constexpr u32 kFewRows = 8;
+void few_rows_product(const RealProduct& product);
+
+}  // namespace salient::cuda

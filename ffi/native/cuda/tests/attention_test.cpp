@@ -1,0 +1,72 @@
+// Causal attention of every kind of block, and its parts, against a softmax in fp64.
+#include "emulated_check.h"
+
+namespace {
+
+std::vector<double> plain(const AttentionShape& s, const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v) {
+  std::vector<double> out(size_t{s.sequences} * s.queries * s.heads * s.head_dim, 0.0);
+  const size_t group = s.heads / s.kv_heads;
+  for (size_t b = 0; b < s.sequences; ++b) {
+    for (size_t i = 0; i < s.queries; ++i) {
+      for (size_t h = 0; h < s.heads; ++h) {
+        const size_t position = s.query_start + i, at = ((b * s.queries + i) * s.heads + h) * s.head_dim;
+        std::vector<double> weights;
+        std::vector<size_t> rows;
+        double total = 0;
+        for (size_t j = 0; j < s.keys && j <= position; ++j) {
+          if (s.window > 0 && j + s.window <= position) continue;
+          const size_t row = ((b * s.keys + j) * s.kv_heads + h / group) * s.head_dim;
+          double score = 0;
+          for (size_t d = 0; d < s.head_dim; ++d) score += static_cast<double>(q[at + d]) * k[row + d];
+          rows.push_back(row);
+          weights.push_back(std::exp(score * s.scale));
+          total += weights.back();
+        }
+        for (size_t j = 0; j < rows.size(); ++j) {
+          for (size_t d = 0; d < s.head_dim; ++d) out[at + d] += weights[j] / total * v[rows[j] + d];
+        }
+      }
+    }
+  }
+  return out;
+}
+
+void test(const AttentionShape& s, Element type, bool from_memory) {
+  const std::string what = std::string(name_of(type)) + " heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " +
+                           std::to_string(s.head_dim) + ", " + std::to_string(s.sequences) + " x " + std::to_string(s.queries) +
+                           " queries, " + std::to_string(s.keys) + " keys, window " + std::to_string(s.window);
+  const size_t n = size_t{s.sequences} * s.queries * s.heads * s.head_dim, m = size_t{s.sequences} * s.keys * s.kv_heads * s.head_dim;
+  const Typed q = typed(type, normal(n, 2)), k = typed(type, normal(m)), v = typed(type, normal(m));
+  const Device<unsigned char> q_device(q.bytes), k_device(k.bytes), v_device(v.bytes), out(q.bytes.size());
+  const Device<uint32_t> length(std::vector<uint32_t>{s.keys});
+  const TestWorkspace workspace(from_memory ? decode_attention_workspace(s, s.keys) : attention_workspace(s));
+  if (from_memory) {
+    AttentionShape without = s;
+    without.keys = without.query_start = 0;
+    decode_attention(q_device.get(), k_device.get(), v_device.get(), out.get(), type, without, length.get(), s.keys, workspace.get());
+  } else {
+    attention(q_device.get(), k_device.get(), v_device.get(), out.get(), type, s, workspace.get());
+  }
+  const double error = mean_error(floats(type, out.read()), plain(s, q.values, k.values, v.values));
+  check(error < 2e-6 + rounding(type), "attention " + what + ": error " + std::to_string(error));
+}
+
+}  // namespace
+
+int main() {
+  const Element types[] = {Element::F32, Element::F16, Element::BF16};
+  const AttentionShape shapes[] = {
+      {2, 2, 64, 1, 70, 70, 0.125f, 0, 0},    {4, 2, 32, 2, 33, 33, 0.2f, 0, 0},    {6, 2, 128, 1, 40, 90, 0.1f, 20, 50},
+      {2, 1, 200, 1, 35, 35, 0.07f, 9, 0},    {8, 2, 64, 1, 1, 700, 0.125f, 0, 699}, {3, 3, 20, 2, 2, 530, 0.2f, 300, 528},
+      {4, 1, 256, 1, 3, 600, 0.06f, 0, 597},  {2, 1, 30, 1, 9, 9, 0.3f, 0, 0},
+  };
+  uint32_t round = 0;
+  for (const AttentionShape& shape : shapes) {
+    for (const uint32_t parts : {1u, 64u}) {
+      emulated_multiprocessors = parts;
+      test(shape, types[round++ % 3], false);
+      if (shape.queries == 1 && shape.sequences == 1) test(shape, Element::F32, true);
+    }
+  }
+  return finish("attention_test");
+}

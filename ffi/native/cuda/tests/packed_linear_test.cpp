@@ -1,0 +1,149 @@
+// Packed weights: layout, unpacking and products of every shape of block, against sums in fp64.
+#include "emulated_check.h"
+
+#include "../kernels/packed_layout.h"
+
+namespace {
+
+struct Weight {
+  uint32_t N, K, group, bits;
+  std::vector<uint8_t> codes, zeros;
+  std::vector<float> scales;
+  double value(size_t n, size_t k) const {
+    const size_t at = n * (K / group) + k / group;
+    return (static_cast<int>(codes[n * K + k]) - static_cast<int>(zeros[at])) * static_cast<double>(scales[at]);
+  }
+};
+
+Weight weight(uint32_t N, uint32_t K, uint32_t group, uint32_t bits, bool symmetric) {
+  Weight w{N, K, group, bits, std::vector<uint8_t>(N * K), std::vector<uint8_t>(N * (K / group)), {}};
+  for (auto& code : w.codes) code = static_cast<uint8_t>(random_bits() >> (32 - bits));
+  for (auto& zero : w.zeros) zero = symmetric ? 1 << (bits - 1) : static_cast<uint8_t>(random_bits() >> (32 - bits));
+  for (float& scale : w.scales = normal(w.zeros.size(), 0.01f)) scale = f16_to_float(f16_of(std::fabs(scale) + 0.001f));
+  return w;
+}
+
+std::string text(const Weight& w) {
+  return std::to_string(w.N) + "x" + std::to_string(w.K) + " group " + std::to_string(w.group) + " bits " + std::to_string(w.bits);
+}
+
+struct PackedOnDevice {
+  PackedLayout layout;
+  Device<unsigned char> data;
+  explicit PackedOnDevice(const Weight& w) : layout(packed_layout(w.N, w.K, w.group, w.bits)), data(layout.bytes) {
+    const Device<uint8_t> codes(w.codes), zeros(w.zeros);
+    const Device<float> scales(w.scales);
+    pack(layout, codes.get(), scales.get(), zeros.get(), data.get());
+  }
+};
+
+void test_layout() {
+  const uint32_t shapes[][3] = {{16, 64, 64}, {5, 24, 8}, {40, 192, 96}, {33, 200, 100}, {17, 160, 160}};
+  for (const auto& [N, K, group] : shapes) {
+    for (const uint32_t bits : {3u, 4u, 8u}) {
+      const Weight w = weight(N, K, group, bits, false);
+      const PackedOnDevice packed(w);
+      std::vector<unsigned char> host(packed.layout.bytes, 0xee);
+      pack_on_host(packed.layout, w.codes.data(), w.scales.data(), w.zeros.data(), host.data());
+      check(host == packed.data.read(), "host and device packing differ: " + text(w));
+      const uint32_t first = N / 3, rows = N - first - N / 5, stride = K + 8;
+      const Device<float> out(size_t{rows} * stride);
+      unpack(packed.layout, packed.data.get(), first, rows, Element::F32, out.get(), stride);
+      const auto values = out.read();
+      bool good = true;
+      for (size_t n = 0; n < rows; ++n) {
+        for (size_t k = 0; k < stride; ++k) {
+          good = good && values[n * stride + k] == (k < K ? static_cast<float>(w.value(first + n, k)) : 0.0f);
+        }
+      }
+      check(good, "unpacked values: " + text(w));
+    }
+  }
+  // Row 9, input 21 of unit 1: lane 4 (9 % 8) + 21 / 8 = 6, register 1 + 2 (21 % 4 / 2) = 1, half 1, step 1.
+  Weight one{16, 64, 64, 4, std::vector<uint8_t>(16 * 64), std::vector<uint8_t>(16), std::vector<float>(16, 1.0f)};
+  one.codes[9 * 64 + 32 + 21] = 15;
+  const PackedLayout layout = packed_layout(16, 64, 64, 4);
+  std::vector<uint32_t> words(layout.bytes / 4);
+  pack_on_host(layout, one.codes.data(), one.scales.data(), one.zeros.data(), words.data());
+  check(words[6 * 4 + 1 * 2 + 1] == 0xfu << 4 * (1 + 4 * 1), "place of a nibble");
+  check(meta_word(1.0f, 7) == 0x3f800007 && meta_word(f16_to_float(0x3555), 255) == (0x3eaaa000u | 255), "scale and zero in a word");
+}
+
+void test_product(const Weight& w, const PackedOnDevice& packed, uint32_t T, Element x_type, Element y_type, bool bias) {
+  const std::string what = std::to_string(T) + " " + name_of(x_type) + " to " + name_of(y_type) + ", " + text(w);
+  std::vector<float> raw = normal(size_t{T} * w.K);
+  for (size_t t = 0; t < T; ++t) {
+    // Rows of very different size, beyond the range of fp16 where x is fp32.
+    const float size = x_type == Element::F32 && y_type != Element::F16 ? std::ldexp(1.0f, static_cast<int>(t % 5) * 12 - 20) : 1.0f;
+    for (size_t k = 0; k < w.K; ++k) raw[t * w.K + k] = (raw[t * w.K + k] + 0.25f) * size;
+  }
+  const Typed x = typed(x_type, raw);
+  const std::vector<float> b = normal(w.N);
+  const Device<unsigned char> x_device(x.bytes), y_device(size_t{T} * w.N * (y_type == Element::F32 ? 4 : 2));
+  const Device<float> bias_device(b);
+  const TestWorkspace workspace(packed_linear_workspace(packed.layout, x_type, T));
+  packed_linear(packed.layout, packed.data.get(), x_device.get(), x_type, bias ? bias_device.get() : nullptr, y_device.get(),
+                y_type, T, workspace.get());
+  check(workspace.clean(), what + ": counters or copies left");
+  std::vector<float> y = floats(y_type, y_device.read());
+  std::vector<double> want(y.size());
+  for (size_t t = 0; t < T; ++t) {
+    double size = 1e-30;
+    for (size_t n = 0; n < w.N; ++n) {
+      double sum = bias ? b[n] : 0, squares = 0;
+      for (size_t k = 0; k < w.K; ++k) {
+        const double term = x.values[t * w.K + k] * w.value(n, k);
+        sum += term, squares += term * term;
+      }
+      want[t * w.N + n] = sum;
+      size = std::max(size, std::max(std::fabs(sum), std::sqrt(squares)));
+    }
+    for (size_t n = 0; n < w.N; ++n) want[t * w.N + n] /= size, y[t * w.N + n] /= static_cast<float>(size);
+  }
+  const double error = mean_error(y, want);
+  check(error < 1e-3 + rounding(y_type), what + ": error " + std::to_string(error));
+}
+
+void test_products() {
+  const uint32_t shapes[][3] = {{16, 64, 32}, {1, 7, 7}, {35, 192, 96}, {130, 512, 128}, {50, 300, 100}, {300, 384, 64}, {33, 520, 520}, {20, 1280, 32}};
+  const Element types[] = {Element::F16, Element::BF16, Element::F32};
+  uint32_t round = 0;
+  for (const auto& [N, K, group] : shapes) {
+    for (const uint32_t bits : {4u, 8u, 3u}) {
+      const Weight w = weight(N, K, group, bits, round % 3 == 1);
+      const PackedOnDevice packed(w);
+      for (const uint32_t T : {1u, 2u, 3u, 8u, 9u, 16u, 23u, 40u, 65u, 131u}) {
+        if (size_t{T} * N * K > 3'000'000 && (round + T) % 3 != 0) continue;
+        emulated_multiprocessors = round % 2 == 0 ? 1 : 40;
+        test_product(w, packed, T, types[(round + T) % 3], types[(round / 3 + T) % 3], round % 2 == 0);
+        ++round;
+      }
+    }
+  }
+}
+
+// Every configuration gives the same bits again, whether or not the inputs are split among blocks.
+void test_determinism() {
+  const Weight w = weight(48, 2048, 128, 4, false);
+  const PackedOnDevice packed(w);
+  const Typed x = typed(Element::F16, normal(8 * 2048));
+  const Device<unsigned char> x_device(x.bytes);
+  emulated_multiprocessors = 100;
+  std::vector<unsigned char> first;
+  for (int i = 0; i < 2; ++i) {
+    const Device<unsigned char> y(8 * 48 * 4);
+    const TestWorkspace workspace(packed_linear_workspace(packed.layout, Element::F16, 8));
+    packed_linear(packed.layout, packed.data.get(), x_device.get(), Element::F16, nullptr, y.get(), Element::F32, 8, workspace.get());
+    if (i == 0) first = y.read();
+    else check(first == y.read(), "the same product gives other bits");
+  }
+}
+
+}  // namespace
+
+int main() {
+  test_layout();
+  test_products();
+  test_determinism();
+  return finish("packed_linear_test");
+}
