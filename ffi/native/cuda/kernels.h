@@ -45,8 +45,9 @@ void pack(const PackedLayout& layout, const uint8_t* codes, const float* scales,
 // The same on host memory.
 void pack_on_host(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros,
                   void* data);
-// Rows [first, first + rows) as F32, F16 or BF16: out [rows, K].
-void unpack(const PackedLayout& layout, const void* data, uint32_t first, uint32_t rows, Element type, void* out);
+// Rows [first, first + rows) as F32, F16 or BF16: out [rows, stride]; what lies beyond K in a row is set to zero.
+void unpack(const PackedLayout& layout, const void* data, uint32_t first, uint32_t rows, Element type, void* out,
+            uint32_t stride);
 
 // y [T, N] = x [T, K] W^T + bias. x and y F32, F16 or BF16; bias F32 [N] or null. fp32 sums. F32 inputs are rounded to
 // fp16 after each row was brought into its range by a power of two; F16 and BF16 are used as they are.
