@@ -15,6 +15,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { pluginCommand } from "./commands/plugin.ts";
 import { quantizeCommand } from "./commands/quantize.ts";
 import type { Infer } from "./infer.ts";
 import { printNotice, printText } from "./output.ts";
@@ -28,6 +29,7 @@ const grammar = or(
   convertCommand,
   inspectCommand,
   doctorCommand,
+  pluginCommand,
 );
 
 /** A parsed command line. */

@@ -25,6 +25,8 @@ async function dispatch(args: Arguments, signal: AbortSignal): Promise<void> {
       return await (await import("./run/inspect.ts")).runInspect(args);
     case "doctor":
       return await (await import("./run/doctor.ts")).runDoctor(args);
+    case "plugin new":
+      return await (await import("./run/plugin_new.ts")).runPluginNew(args);
   }
 }
 

@@ -7,6 +7,7 @@
 import {
   type Backend,
   type CalibrationSet,
+  type LayerRule,
   type Model,
   perplexity,
   type PipelineEvent,
@@ -58,6 +59,8 @@ export interface MeasureOptions {
   readonly seed: number;
   /** Ends the work. */
   readonly signal: AbortSignal;
+  /** Grids of single linears. */
+  readonly rules?: readonly LayerRule[] | undefined;
   /** Seconds that one call of a plugin's hook may take. */
   readonly hookTimeout?: number | undefined;
   /** Takes the events of each run. */
@@ -88,6 +91,7 @@ export async function* measureMethods(
       calibration,
       seed,
       signal,
+      rules: options.rules,
       hookTimeout: options.hookTimeout,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });

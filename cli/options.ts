@@ -132,6 +132,21 @@ export const setOption = multiple(
   }),
 );
 
+/** How much of the text is measured. */
+export const windowsOption = optional(
+  option("--windows", integer({ metavar: "N", min: 1 }), {
+    description: message`Measure the first N windows of the text only; all if not given`,
+  }),
+);
+
+/** Grids of single linears. */
+export const rulesOption = optional(
+  option("--rules", string({ metavar: "FILE|JSON" }), {
+    description:
+      message`Grids for some linears, later rules win: a JSON file, or JSON as [{"match":"*.down_proj","bits":8},{"match":"o","skip":true}]`,
+  }),
+);
+
 /** Limit of a hook. */
 export const hookTimeoutOption = optional(
   option("--hook-timeout", float({ metavar: "SECONDS", min: 0.001, max: 2e6 }), {

@@ -20,9 +20,11 @@ import {
   gridOptions,
   hookTimeoutOption,
   modelArgument,
+  rulesOption,
   seqLenOption,
   setOption,
   textOption,
+  windowsOption,
 } from "../options.ts";
 
 /** The command's grammar. */
@@ -39,6 +41,7 @@ export const compareCommand = command(
       [["rtn"], ["awq"]] as const,
     ),
     set: setOption,
+    rules: rulesOption,
     hookTimeout: hookTimeoutOption,
     bits: withDefault(
       option("--bits", listOf(integer({ min: 2, max: 8 }), "N,N"), {
@@ -47,6 +50,7 @@ export const compareCommand = command(
       [4, 3] as const,
     ),
     text: textOption,
+    windows: windowsOption,
     ...gridOptions,
     ...calibrationOptions,
     seqLen: seqLenOption(2048),

@@ -17,6 +17,7 @@ import {
   modelArgument,
   seqLenOption,
   textOption,
+  windowsOption,
 } from "../options.ts";
 
 /** The command's grammar. */
@@ -26,6 +27,7 @@ export const evalCommand = command(
     command: constant("eval"),
     model: modelArgument,
     text: textOption,
+    windows: windowsOption,
     seqLen: seqLenOption(2048),
     stride: optional(
       option("--stride", integer({ metavar: "N", min: 1 }), {

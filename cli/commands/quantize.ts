@@ -21,6 +21,7 @@ import {
   memoryOption,
   modelArgument,
   pluginOption,
+  rulesOption,
   seqLenOption,
   setOption,
 } from "../options.ts";
@@ -65,6 +66,7 @@ export const quantizeCommand = command(
       description: message`Directory to write, or the file for gguf; must not exist yet`,
     }),
     memory: memoryOption,
+    rules: rulesOption,
     hookTimeout: hookTimeoutOption,
     dryRun: option("--dry-run", {
       description: message`Check everything and say what would be done, without writing`,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadTokenizer, openModel, readText } from "../../mod.ts";
+import { loadRules, loadTokenizer, openModel, readText } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { CompareArguments } from "../commands/compare.ts";
 import { comparisonTable } from "../comparison_table.ts";
@@ -14,6 +14,7 @@ import { formatPerplexity } from "../format.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
+import { firstWindows } from "../first_windows.ts";
 import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
 
@@ -34,12 +35,13 @@ async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]>
 /** Measures and prints the table. */
 export async function runCompare(args: CompareArguments, signal: AbortSignal): Promise<void> {
   const methods = await chooseMethods(args);
+  const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
   using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const tokenizer = await loadTokenizer(args.model);
   const text = await readText(args.text);
-  const ids = tokenizer.encode(text.text);
   const seqLen = windowLength(args.seqLen, 2048, model);
+  const ids = firstWindows(tokenizer.encode(text.text), seqLen, args.windows);
   const calibration = await calibrate({ ...args, seqLen }, model, signal);
   const style = progressStyle(args.json);
   using progress = new RunProgress(style === "lines" ? "none" : style);
@@ -50,6 +52,7 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
     calibration,
     ids,
     seqLen,
+    rules,
     hookTimeout: args.hookTimeout,
     seed: args.seed,
     signal,

@@ -7,6 +7,7 @@
 import { loadTokenizer, openModel, perplexity, readText, withRoundedHead } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { EvalArguments } from "../commands/eval.ts";
+import { firstWindows } from "../first_windows.ts";
 import { formatPerplexity, formatSeconds } from "../format.ts";
 import { printJson, printLine } from "../output.ts";
 import { windowLength } from "../window_length.ts";
@@ -23,10 +24,11 @@ export async function runEval(args: EvalArguments, signal: AbortSignal): Promise
   const tokenizer = await loadTokenizer(args.model);
   tokenizer.checkVocabulary(model.config.vocabSize);
   const text = await readText(args.text);
-  const ids = tokenizer.encode(text.text);
+  const seqLen = windowLength(args.seqLen, 2048, model);
+  const ids = firstWindows(tokenizer.encode(text.text), seqLen, args.windows);
   using progress = new WindowProgress("perplexity", args.json);
   const result = await perplexity(model, ids, {
-    seqLen: windowLength(args.seqLen, 2048, model),
+    seqLen,
     ...(args.stride === undefined ? {} : { stride: args.stride }),
     signal,
     onProgress: ({ windows, totalWindows }) => progress.update(windows, totalWindows),

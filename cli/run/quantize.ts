@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openModel, type Plugin, quantize } from "../../mod.ts";
+import { loadRules, openModel, type Plugin, quantize } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { QuantizeArguments } from "../commands/quantize.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
@@ -27,6 +27,7 @@ async function choosePlugins(args: QuantizeArguments): Promise<readonly Plugin[]
 /** Quantizes, and prints what came of it. */
 export async function runQuantize(args: QuantizeArguments, signal: AbortSignal): Promise<void> {
   const plugins = await choosePlugins(args);
+  const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
   using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
@@ -42,6 +43,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     format: args.format,
     out: args.out,
     ...(args.memory === undefined ? {} : { memory: args.memory }),
+    rules,
     hookTimeout: args.hookTimeout,
     seed: args.seed,
     dryRun: args.dryRun,
@@ -80,6 +82,9 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     printLine(
       `${better} of ${report.layers.length} linears have a smaller output error than plain rounding`,
     );
+  }
+  for (const { rule, linears } of report.rules) {
+    printLine(`rule ${rule.match} names ${linears} of ${report.layers.length} linears`);
   }
   printLine(`measure it: salient eval ${report.out} --text FILE`);
 }
