@@ -13,9 +13,10 @@ function* sources(folder: string): Generator<string> {
   }
 }
 
-/** What a file imports, as written; comments and examples inside them do not count. */
+/** What a file imports, as written; comments, examples inside them and sources in texts do not count. */
 function imports(text: string): string[] {
-  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "")
+    .replaceAll(/`(?:\\[\s\S]|[^`\\])*`/g, "``");
   const pattern =
     /(?:^|[\s;])(?:import|export)\s(?:[^"'`;]*?\sfrom\s)?["']([^"']+)["']|import\(\s*["']([^"']+)["']/g;
   return [...code.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? "");
@@ -70,4 +71,5 @@ Deno.test("the check of imports sees what it should refuse", () => {
   assert.deepEqual(imports('/** import { a } from "./doc.ts"; */\nawait import("./c.ts")'), [
     "./c.ts",
   ]);
+  assert.deepEqual(imports('import "./a.ts";\nconst text = `import "./b.ts";\n\\``;'), ["./a.ts"]);
 });
