@@ -79,6 +79,24 @@ export {
   type Inspection,
   inspectModel,
 } from "./core/inspect/inspect_model.ts";
+export type { ChannelChoice } from "./core/inspect/channel_choice.ts";
+export type { InputMagnitudesOptions } from "./core/inspect/input_magnitudes.ts";
+export type { StepGrowth } from "./core/inspect/rounded_models.ts";
+export { salienceChart, type SalienceChartRow } from "./core/inspect/salience_chart.ts";
+export {
+  type LinearSalience,
+  type SalientChannel,
+  salientChannels,
+  type SalientChannelsOptions,
+} from "./core/inspect/salient_channels.ts";
+export {
+  type KeptChannels,
+  type SalienceProgress,
+  type SalienceStudy,
+  type SalienceStudyOptions,
+  type ScaledChannels,
+  studySalience,
+} from "./core/inspect/study_salience.ts";
 export type { ModelConfig, RopeConfig } from "./core/model/config.ts";
 export type {
   Family,
