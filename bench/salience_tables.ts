@@ -79,8 +79,14 @@ function scaledRows({ name, study }: StudiedModel): string[][] {
   ]);
 }
 
+/** Lines of a table whose columns are as wide as their widest cell, as `deno fmt` has them. */
 function rows(head: readonly string[], body: readonly (readonly string[])[]): string[] {
-  return [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`);
+  const widths = head.map((name, i) =>
+    Math.max(3, name.length, ...body.map((cells) => cells[i]?.length ?? 0))
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)];
 }
 
 function percent(share: number): string {

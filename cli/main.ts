@@ -22,7 +22,7 @@ async function dispatch(args: Arguments, signal: AbortSignal): Promise<void> {
     case "convert":
       return await (await import("./run/convert.ts")).runConvert(args, signal);
     case "inspect":
-      return await (await import("./run/inspect.ts")).runInspect(args);
+      return await (await import("./run/inspect.ts")).runInspect(args, signal);
     case "doctor":
       return await (await import("./run/doctor.ts")).runDoctor(args);
     case "plugin new":

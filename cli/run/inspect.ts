@@ -4,18 +4,22 @@
  * @module
  */
 
-import { inspectModel, openBackend, openModel } from "../../mod.ts";
+import { inspectModel, openModel } from "../../mod.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { InspectArguments } from "../commands/inspect.ts";
 import { formatBytes } from "../format.ts";
 import { printJson, printLine } from "../output.ts";
 import { formatTable } from "../table.ts";
+import { checkSalienceOptions, findSalience, printSalience } from "./salience.ts";
 
-/** Prints a checkpoint's format and sizes. */
-export async function runInspect(args: InspectArguments): Promise<void> {
-  using backend = await openBackend("auto");
+/** Prints a checkpoint's format and sizes, and the channels that matter most if they were asked for. */
+export async function runInspect(args: InspectArguments, signal: AbortSignal): Promise<void> {
+  checkSalienceOptions(args);
+  using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const found = inspectModel(model);
-  if (args.json) return printJson(found);
+  const salience = args.salience ? await findSalience(args, model, signal) : undefined;
+  if (args.json) return printJson(salience === undefined ? found : { ...found, salience });
   const grid = found.format === "safetensors"
     ? "not quantized"
     : `${found.bits ?? "mixed"} bits in ${
@@ -40,4 +44,7 @@ export async function runInspect(args: InspectArguments): Promise<void> {
       String(linear.bytes),
     ]),
   ));
+  if (salience === undefined) return;
+  printLine();
+  printSalience(salience);
 }

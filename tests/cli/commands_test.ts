@@ -154,3 +154,24 @@ Deno.test("help, version and completion need no model", async () => {
   assert.match((await runSalient("--version")).stdout, /^\d+\.\d+\.\d+\n$/);
   assert.match((await runSalient("completion", "bash")).stdout, /_salient/);
 });
+
+Deno.test("inspect --salience names channels, measures and draws", async () => {
+  await inDirectory(async (directory) => {
+    const text = await shortText(directory);
+    const windows = ["--calib", text, "--samples", "2", "--seq-len", "128"];
+    const svg = `${directory}/chart.svg`;
+    const run = await runSalient(
+      ...["inspect", MODEL, "--salience", ...windows, "--text", text, "--svg", svg, "--json"],
+    );
+    assert.equal(run.status, 0, run.stderr);
+    const { salience } = JSON.parse(run.stdout);
+    assert.equal(salience.linears.length, 35);
+    assert.deepEqual([salience.study.bits, salience.study.kept.length], [3, 9]);
+    assert.match(await Deno.readTextFile(svg), /^<svg[^]*salient-tiny, 3 bits/);
+    const people = await runSalient("inspect", MODEL, "--salience", ...windows);
+    assert.match(people.stdout, /q_proj +128 +1 +[\d.]+ +\d+ \([\d.]+\)/);
+    const alone = await runSalient("inspect", MODEL, "--svg", svg);
+    assert.equal(alone.status, 2);
+    assert.match(alone.stderr, /^salient: --svg needs --text FILE: add it\n$/);
+  });
+});
