@@ -93,6 +93,9 @@ SALIENT_API int32_t salient_copy_rows(uint32_t source, uint32_t target, uint32_t
 
 /* x [T, K], weight [N, K] (a tensor or a packed weight), bias [N] or 0; bf16: 1 rounds x and weight. */
 SALIENT_API int32_t salient_linear(uint32_t x, uint32_t weight, uint32_t bias, uint32_t bf16, uint32_t* out);
+/* The same with x rounded to whole numbers of `bits` bits first; reals: their scale, or 0 for one of each row. */
+SALIENT_API int32_t salient_linear_rounded(uint32_t x, uint32_t weight, uint32_t bias, uint32_t bits,
+                                           const double* reals, uint32_t* out);
 SALIENT_API int32_t salient_embed(uint32_t table, const int32_t* ids, uint32_t count, uint32_t* out);
 /* reals: eps, offset. */
 SALIENT_API int32_t salient_rms_norm(uint32_t x, uint32_t weight, const double* reals, uint32_t* out);

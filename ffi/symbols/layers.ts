@@ -32,6 +32,17 @@ export const LAYER_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_linear_rounded: {
+    parameters: [
+      "u32", // uint32_t x
+      "u32", // uint32_t weight
+      "u32", // uint32_t bias
+      "u32", // uint32_t bits
+      "buffer", // const double reals[1]
+      "buffer", // uint32_t out[1]
+    ],
+    result: "i32",
+  },
   salient_embed: {
     parameters: [
       "u32", // uint32_t table

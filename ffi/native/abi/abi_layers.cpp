@@ -61,6 +61,39 @@ int32_t salient_linear(uint32_t x_handle, uint32_t weight_handle, uint32_t bias_
   });
 }
 
+int32_t salient_linear_rounded(uint32_t x_handle, uint32_t weight_handle, uint32_t bias_handle, uint32_t bits,
+                               const double* reals, uint32_t* out) {
+  return guard([&] {
+    check_buffer(out, "the handle");
+    check_buffer(reals, "the scale");
+    if (bits < 2 || bits > 8) fail(SALIENT_INVALID, "Bits of inputs must be 2 to 8 but are %u", bits);
+    const float scale = static_cast<float>(reals[0]);
+    if (!(scale >= 0) || !std::isfinite(scale) || (scale == 0 && reals[0] != 0)) {
+      fail(SALIENT_INVALID, "The scale of inputs must be finite and above 0, or 0 for one for each row");
+    }
+    const std::shared_ptr<Object> object = find(weight_handle);
+    const auto packed = object != nullptr && object->kind == Kind::Packed
+                            ? std::static_pointer_cast<PackedWeight>(object)
+                            : nullptr;
+    const TensorRef weight = packed == nullptr ? float_matrix_at(weight_handle, "weight") : nullptr;
+    const size_t K = packed != nullptr ? packed->K : weight->columns();
+    const size_t N = packed != nullptr ? packed->N : weight->rows();
+    const TensorRef x = matrix_at(x_handle, "x", DType::F32, K);
+    const TensorRef bias = bias_handle == 0 ? nullptr : vector_at(bias_handle, "bias", N);
+    const float* b = bias == nullptr ? nullptr : bias->f32();
+    const size_t T = x->rows();
+    const TensorRef y = new_tensor(DType::F32, {length_of(T), length_of(N)});
+    if (y->size > 0 && packed != nullptr) {
+      packed_linear_rounded(packed->packed, x->f32(), b, y->f32(), T, bits, scale);
+    } else if (y->size > 0) {
+      const TensorRef rounded = new_tensor(DType::F32, x->shape);
+      round_inputs(x->f32(), rounded->f32(), T, K, bits, scale);
+      linear(rounded->f32(), weight->data, weight->dtype, b, y->f32(), T, K, N, false);
+    }
+    out[0] = publish(y);
+  });
+}
+
 int32_t salient_embed(uint32_t table_handle, const int32_t* ids, uint32_t count, uint32_t* out) {
   return guard([&] {
     check_buffer(out, "the handle");

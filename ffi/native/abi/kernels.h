@@ -81,6 +81,12 @@ void free_packed(Packed* packed);
 size_t packed_bytes(const Packed* packed);
 // y [T, N] = x [T, K] W^T + bias, fp32 activations, without unpacking W as a whole.
 void packed_linear(const Packed* packed, const float* x, const float* bias, float* y, size_t T);
+// The same with x rounded to whole numbers of `bits` bits first: by `scale`, or, where it is 0, by the largest value
+// of each row. Sums of integers where the weight has 8 bits and one scale for each row.
+void packed_linear_rounded(const Packed* packed, const float* x, const float* bias, float* y, size_t T,
+                           uint32_t bits, float scale);
+// out [T, K] = x [T, K] rounded so.
+void round_inputs(const float* x, float* out, size_t T, size_t K, uint32_t bits, float scale);
 
 uint8_t largest_code(const uint8_t* codes, size_t n);
 // codes [N, K], scales [N, G], zeros [N, G]; bounds [N, G] or null.

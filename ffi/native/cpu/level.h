@@ -62,6 +62,21 @@ struct ColumnRun {
   float* norm;  // ... and the squared d
 };
 
+// How inputs are rounded to whole numbers: -most - 1 to most, by a scale that is given, or 0 for that of each row.
+struct Rounding {
+  float most;
+  float scale;
+};
+
+// The least range of a row: smaller ones are taken for it.
+constexpr float kLeastRange = 1e-5f;
+
+// A row of x that was rounded: x is scale times its integers, `sum` is their sum.
+struct RoundedRow {
+  float scale;
+  int32_t sum;
+};
+
 struct Level {
   // Columns of a panel of the right side of a product: [depth][panel] words, or pairs of bf16.
   size_t panel;
@@ -126,6 +141,16 @@ struct Level {
   // of input k goes to out[k * panel + lane], or, if a panel is narrower than a tile, into panels `depth`
   // rows apart.
   void (*packed_decode)(const PackedTile& tile, size_t begin, size_t depth, float* out);
+
+  // out [K] = the row x [K] rounded, as floats.
+  void (*round_inputs)(const float* x, size_t K, const Rounding& rounding, float* out);
+  // Rows that int8_product takes together, and the bytes of one of them: rounded, as it takes them.
+  size_t int8_rows;
+  size_t (*int8_row_size)(size_t K);
+  void (*int8_round)(const float* x, size_t K, const Rounding& rounding, RoundedRow* row, void* prepared);
+  // y as of packed_few, for codes of 8 bits with one scale for each row of the weight, of T rows of x.
+  void (*int8_product)(const PackedTile& first, size_t tiles, const void* prepared, const RoundedRow* rows, size_t T,
+                       size_t K, float* y, size_t y_stride);
 };
 
 // The table of the level in use.

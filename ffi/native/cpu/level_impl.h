@@ -24,6 +24,7 @@
 #include "loops_packed_digits.h"
 #include "loops_packed_avx512bf16.h"
 #include "loops_packed_neondot.h"
+#include "loops_int8.h"
 
 namespace salient {
 namespace {
@@ -67,6 +68,11 @@ constexpr Level make_level() {
   t.packed_few = packed_few;
 #endif
   t.packed_decode = packed_decode;
+  t.round_inputs = round_inputs;
+  t.int8_rows = IntegerSums::rows;
+  t.int8_row_size = int8_row_size;
+  t.int8_round = int8_round;
+  t.int8_product = int8_product;
   return t;
 }
 

@@ -70,6 +70,9 @@ struct V {
   void store_u8(uint8_t* p) const {
     for (size_t i = 0; i < 4; ++i) p[i] = static_cast<uint8_t>(v[i]);
   }
+  // The nearest whole numbers, half to even.
+  inline void store_whole(int32_t* p) const;
+  bool any_nan() const { return v[0] != v[0] || v[1] != v[1] || v[2] != v[2] || v[3] != v[3]; }
   // The nearest bf16, half to even.
   V round_bf16() const {
     V r;
@@ -104,6 +107,11 @@ inline V round_even(V a) {
   const Four big = reinterpret_cast<Four>(sign | FourBits{0x4b000000u, 0x4b000000u, 0x4b000000u, 0x4b000000u});
   const Four rounded = (a.v + big) - big;
   return {magnitude(a).v < 0x1p23f ? rounded : a.v};
+}
+
+inline void V::store_whole(int32_t* p) const {
+  const FourInts whole = __builtin_convertvector(round_even(*this).v, FourInts);
+  std::memcpy(p, &whole, sizeof(whole));
 }
 // a * 2^n for whole n from -126 to 127.
 inline V times_power(V a, V n) {
