@@ -154,4 +154,9 @@ export { type BackendProbe, probeBackends } from "./ffi/probe_backends.ts";
 export { createReferenceBackend } from "./ffi/reference/reference_backend.ts";
 export { awq, type AwqOptions, type ClipOptions } from "./plugins/awq/mod.ts";
 export { gptq, type GptqOptions, type RangeOptions } from "./plugins/gptq/mod.ts";
+export {
+  type SmoothedSet,
+  smoothquant,
+  type SmoothQuantOptions,
+} from "./plugins/smoothquant/mod.ts";
 export { rtn } from "./plugins/rtn/mod.ts";

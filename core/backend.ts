@@ -14,9 +14,11 @@ import type {
   FactorOptions,
   GramFactor,
 } from "./compensation.ts";
+import type { ActivationFormat } from "./activation_format.ts";
 import type { AffineGrid } from "./grid.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
+export { activationFault, type ActivationFormat } from "./activation_format.ts";
 export { SalientError } from "./errors.ts";
 export type {
   CompensatedWeight,
@@ -170,11 +172,21 @@ export interface Ops {
   /** Copies the rows of `source` over those of `target` from `row` on; same dtype and width. */
   copyRows(source: Tensor, target: Tensor, row: number): Promise<void>;
 
-  /** x W^T + b: x F32 [T, K], W [N, K], b F32 [N]; F32 [T, N]. `"bf16"` rounds x and W to bf16. */
+  /**
+   * x W^T + b: x F32 [T, K], W [N, K], b F32 [N]; F32 [T, N]. `"bf16"` rounds x and W to bf16.
+   *
+   * With an `activation` x is rounded to integers first, and `precision` does not matter: a token's row is
+   * `q * scale`, and the output `scale * (q W^T) + b`. Where W has more than 4 bits and one scale for each row, the products
+   * are of integers. A row with NaN, or with an infinity that has to give the scale, becomes NaN.
+   */
   linear(
     x: Tensor,
     weight: Weight,
-    options?: { bias?: Tensor | undefined; precision?: "fp32" | "bf16" | undefined },
+    options?: {
+      bias?: Tensor | undefined;
+      precision?: "fp32" | "bf16" | undefined;
+      activation?: ActivationFormat | undefined;
+    },
   ): Promise<Tensor>;
   /** Rows `ids` of a table [V, H] of any float type; F32 [ids, H]. */
   embed(table: Tensor, ids: Int32Array): Promise<Tensor>;

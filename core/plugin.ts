@@ -15,6 +15,7 @@
  * @module
  */
 
+import type { ActivationFormat } from "./activation_format.ts";
 import type { InputMoment, Ops, QuantizedWeight } from "./backend.ts";
 import type { GridHelpers, GridOptions } from "./grid_helpers.ts";
 import type { DType, Tensor } from "./tensor.ts";
@@ -26,6 +27,7 @@ export { definePlugin } from "./define_plugin.ts";
 export { checkGridOptions } from "./grid_helpers.ts";
 export { checkOptionNames } from "./check_option_names.ts";
 export type {
+  ActivationFormat,
   AffineGrid,
   AttentionShape,
   ClipResult,
@@ -165,16 +167,6 @@ export interface QuantizedLinear {
   readonly clipped?: number;
 }
 
-/** Activations quantized at run time before a linear. */
-export interface ActivationFormat {
-  /** Bits of an integer. */
-  readonly bits: number;
-  /** One scale for each token, or one for the tensor. */
-  readonly granularity: "token" | "tensor";
-  /** Whether scales are found at run time. */
-  readonly dynamic: boolean;
-}
-
 /** Where a plugin's words go. */
 export interface Logger {
   /** Something the user may want to know. */
@@ -264,6 +256,13 @@ export interface LinearReport {
   readonly error: number;
   /** The same for plain rounding of the original weight on the same grid. */
   readonly rtnError: number;
+  /** How the activations before it are quantized; null where they stay as they are. */
+  readonly activation: ActivationFormat | null;
+  /**
+   * As `error`, with the activations quantized as well: ||Q(X) Q^T - X W^T||^2 / ||X W^T||^2 on the sampled inputs; null
+   * where activations stay as they are, or no sample was observed.
+   */
+  readonly activationError: number | null;
   /** Exponent of the scale search, where there was one. */
   readonly scaleExponent: number | null;
   /** Share of groups that were clipped, 0 to 1. */
@@ -327,9 +326,12 @@ export interface Plugin {
     linear: LinearView,
     ctx: PluginContext,
   ): Awaitable<QuantizedLinear | undefined>;
-  /** The format of the linear's activations, or undefined. */
+  /**
+   * The format of the activations of a linear, or undefined to leave it to the next plugin. Asked after `quantizeLinear`,
+   * of the linears that were quantized; the statistics are those after all folds.
+   */
   quantizeActivation?(
-    linear: LinearInfo,
+    linear: LinearView,
     ctx: PluginContext,
   ): Awaitable<ActivationFormat | undefined>;
   /** Told of every finished block. */

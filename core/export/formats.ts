@@ -14,11 +14,12 @@ import { awqGemv } from "./awq_gemv.ts";
 import { closestName } from "./closest_name.ts";
 import { makeGptq } from "./gptq.ts";
 import { packQuantized } from "./pack_quantized.ts";
+import { intQuantized } from "./int_quantized.ts";
 import type { ExportFormat } from "./types.ts";
 
 /** Every format, by its name on the command line. A new one is added here. */
 export const exportFormats: ReadonlyMap<string, ExportFormat> = new Map(
-  [awqGemm, awqGemv, makeGptq("gptq"), makeGptq("gptq-v2"), packQuantized].map((
+  [awqGemm, awqGemv, makeGptq("gptq"), makeGptq("gptq-v2"), packQuantized, intQuantized].map((
     format,
   ) => [format.name, format]),
 );

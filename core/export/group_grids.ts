@@ -30,7 +30,10 @@ export function groupGrids(linears: ReadonlyMap<string, ExportedLinear>): readon
   for (const [name, linear] of linears) {
     const { bits, groupSize, symmetric } = linear.grid;
     const size = wholeRows ? -1 : groupSize;
-    const key = JSON.stringify([bits, size, symmetric, linear.activation ?? null]);
+    const { activation } = linear;
+    // Fixed scales stand beside the weights and may differ.
+    const rounded = activation && [activation.bits, activation.granularity, activation.dynamic];
+    const key = JSON.stringify([bits, size, symmetric, rounded ?? null]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { first: linear, names: [name] });
     else group.names.push(name);

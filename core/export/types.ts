@@ -34,8 +34,8 @@ export interface ExportedLinear {
 export interface LinearFormat {
   /** Its name on the command line, for example `awq-gemm`. */
   readonly name: string;
-  /** Type in which it stores scales. */
-  readonly scaleDtype: AffineGrid["scaleDtype"];
+  /** Type in which it stores scales; `"weight"`: that of the linear's weight in the original. */
+  readonly scaleDtype: AffineGrid["scaleDtype"] | "weight";
   /** Whether linears may differ in bits or group size; a run that mixes them is refused otherwise. */
   readonly mixed: boolean;
   /** Whether it can say how activations are quantized. */
@@ -51,8 +51,12 @@ export interface LinearFormat {
 
 /** A way to store quantized linears in a safetensors checkpoint. */
 export interface ExportFormat extends LinearFormat {
-  /** The tensors of one linear. */
-  encode(weight: QuantizedWeight, ops: Ops): Promise<readonly StoredTensor[]>;
+  /** The tensors of one linear; `activation` only where the format has `activations`. */
+  encode(
+    weight: QuantizedWeight,
+    ops: Ops,
+    activation?: ActivationFormat,
+  ): Promise<readonly StoredTensor[]>;
   /** The inverse of `encode`, from an open checkpoint; checks shapes and types. The caller disposes it. */
   decode(
     checkpoint: Checkpoint,
@@ -60,6 +64,15 @@ export interface ExportFormat extends LinearFormat {
     stored: StoredQuantization,
     ops: Ops,
   ): Promise<QuantizedWeight>;
+  /**
+   * How a linear's activations are quantized, with what stands of it beside its weight. Default: what `stored` says.
+   */
+  decodeActivation?(
+    checkpoint: Checkpoint,
+    linear: LinearInfo,
+    stored: StoredQuantization,
+    ops: Ops,
+  ): Promise<ActivationFormat | undefined>;
   /**
    * `quantization_config` of a checkpoint.
    *

@@ -9,10 +9,11 @@ import { showName } from "../checkpoint/show_name.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { StoredQuantization } from "../model/model.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { Checksum } from "./checksum.ts";
 import { rowBytes } from "./row_bytes.ts";
+import { storedActivation } from "./stored_activation.ts";
 import type { ExportFormat } from "./types.ts";
 
 /** What stands for a quantized weight once the weight itself is gone. */
@@ -27,11 +28,19 @@ export interface QuantizedDigest {
   readonly scales: string;
   /** Checksum of the zero points. */
   readonly zeros: string;
+  /** How activations are quantized, as JSON. */
+  readonly activation: string;
 }
 
 /** The digest of a quantized weight, to be compared with what a file holds. */
-export function digestQuantized(weight: QuantizedWeight, ops: Ops): QuantizedDigest {
+export function digestQuantized(
+  weight: QuantizedWeight,
+  ops: Ops,
+  activation?: ActivationFormat,
+): QuantizedDigest {
+  const { bits, granularity, dynamic, scale } = activation ?? {};
   return {
+    activation: JSON.stringify([bits, granularity, dynamic, scale]),
     bits: weight.grid.bits,
     groupSize: weight.grid.groupSize,
     codes: checksum(weight.codes, ops),
@@ -66,12 +75,13 @@ export async function verifyLinear(options: Verification): Promise<void> {
   let found: QuantizedDigest;
   try {
     using weight = await format.decode(checkpoint, linear, stored, ops);
-    found = digestQuantized(weight, ops);
+    const activation = await storedActivation(format, checkpoint, linear, stored, ops);
+    found = digestQuantized(weight, ops, activation);
   } catch (cause) {
     if (!(cause instanceof SalientError) || cause.code !== "input") throw cause;
     throw failed(options, `cannot be read back (${cause.message})`, cause);
   }
-  const parts = ["bits", "groupSize", "codes", "scales", "zeros"] as const;
+  const parts = ["bits", "groupSize", "codes", "scales", "zeros", "activation"] as const;
   const different = parts.find((part) => found[part] !== expected[part]);
   if (different !== undefined) {
     const name = different === "groupSize" ? "group size" : different;

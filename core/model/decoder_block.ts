@@ -205,7 +205,8 @@ class DecoderBlock implements Block {
     const linear = this.linears.get(role);
     if (linear === undefined) throw missing(this.name, role);
     const weight: Weight = options.overrides?.get(linear.info.name) ?? linear.weight;
-    return this.#ops.linear(x, weight, { bias: linear.bias, precision: options.precision });
+    const { bias, activation } = linear;
+    return this.#ops.linear(x, weight, { bias, activation, precision: options.precision });
   }
 
   #norm(role: string, x: Tensor): Promise<Tensor> {

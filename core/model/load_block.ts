@@ -7,9 +7,10 @@
 import type { Backend, Weight } from "../backend.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
+import { hasPlainWeight } from "./has_plain_weight.ts";
 import { makeBlock } from "./decoder_block.ts";
 import type { Family } from "./family.ts";
 import type { Block, BlockLinear, BlockNorm } from "./model.ts";
@@ -29,7 +30,15 @@ export interface BlockSource {
   /** The model's rotary tables. */
   readonly rope: RopeCache;
   /** Reads a linear that is not stored plain; undefined if the checkpoint holds only plain ones. */
-  readonly decode: ((info: LinearInfo) => Promise<Weight>) | undefined;
+  readonly decode: ((info: LinearInfo) => Promise<DecodedLinear>) | undefined;
+}
+
+/** A linear that was not stored plain. */
+export interface DecodedLinear {
+  /** Its weight. */
+  readonly weight: Weight;
+  /** How its activations are quantized, where they are. */
+  readonly activation: ActivationFormat | undefined;
 }
 
 const FLOATS: readonly DType[] = ["F64", "F32", "F16", "BF16", "F8_E4M3"];
@@ -72,15 +81,14 @@ export async function loadBlock(
   const linears = new Map<string, BlockLinear>();
   for (const info of infos) {
     const plain = isPlain(source, info.name);
-    const weight = opened.use(
-      plain || source.decode === undefined
-        ? source.checkpoint.tensor(`${info.name}.weight`)
-        : await source.decode(info),
-    );
+    const { weight, activation } = plain || source.decode === undefined
+      ? { weight: source.checkpoint.tensor(`${info.name}.weight`), activation: undefined }
+      : await source.decode(info);
+    opened.use(weight);
     const bias = source.config.biases.includes(info.role)
       ? opened.use(await loadBias(source, `${info.name}.bias`))
       : undefined;
-    linears.set(info.role, { info, weight, bias });
+    linears.set(info.role, { info, weight, bias, activation });
   }
   const name = blockName(source.family, index);
   const norms = new Map<string, BlockNorm>();
@@ -132,12 +140,12 @@ export function checkTensor(
 
 /** Whether a linear is stored as a floating point weight. */
 function isPlain(source: Pick<BlockSource, "checkpoint" | "decode">, name: string): boolean {
-  return source.decode === undefined || source.checkpoint.entries.has(`${name}.weight`);
+  return source.decode === undefined || hasPlainWeight(source.checkpoint, name);
 }
 
 /** Element type of the integers that stand for a linear's weight. */
 function storedType(checkpoint: Checkpoint, name: string): DType {
-  for (const suffix of [".qweight", ".weight_packed"]) {
+  for (const suffix of [".qweight", ".weight_packed", ".weight"]) {
     const entry = checkpoint.entries.get(name + suffix);
     if (entry !== undefined) return entry.dtype;
   }

@@ -20,6 +20,8 @@ export interface BlockLinear {
   readonly weight: Weight;
   /** F32 [N], if there is one. */
   readonly bias: Tensor | undefined;
+  /** How its input is rounded before the product; undefined where it is not. */
+  readonly activation?: ActivationFormat | undefined;
 }
 
 /** A norm of a loaded block. */

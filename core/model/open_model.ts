@@ -10,12 +10,14 @@ import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
 import { openGgufCheckpoint } from "../gguf/open_gguf_checkpoint.ts";
+import { storedActivation } from "../export/stored_activation.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { ConfigReader } from "./config_reader.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Family } from "./family.ts";
 import { findFamily } from "./families/find_family.ts";
+import { hasPlainWeight } from "./has_plain_weight.ts";
 import { blockName, type BlockSource, checkTensor, listLinears, loadBlock } from "./load_block.ts";
 import type { Block, Model, StoredQuantization } from "./model.ts";
 import { RopeCache } from "./rope_cache.ts";
@@ -62,7 +64,8 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
     decode: recognised === undefined ? undefined : async (info) => {
       const { format, stored } = recognised;
       using weight = await format.decode(checkpoint, info, stored, backend);
-      return await backend.pack(weight);
+      const activation = await storedActivation(format, checkpoint, info, stored, backend);
+      return { weight: await backend.pack(weight), activation };
     },
   };
   const vocabulary = [config.vocabSize, config.hiddenSize];
@@ -186,7 +189,7 @@ function withGenerationEos(config: ModelConfig, checkpoint: Checkpoint): ModelCo
 function withPlain(stored: StoredQuantization, checkpoint: Checkpoint): StoredQuantization {
   return {
     ...stored,
-    of: (linear) => checkpoint.entries.has(`${linear.name}.weight`) ? undefined : stored.of(linear),
+    of: (linear) => hasPlainWeight(checkpoint, linear.name) ? undefined : stored.of(linear),
   };
 }
 

@@ -12,7 +12,7 @@ import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
 import type { ExportFormat, StoredTensor } from "../export/types.ts";
 import { digestQuantized, type QuantizedDigest, verifyLinear } from "../export/verify.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type {
   ModelOutput,
   OutputFormat,
@@ -70,14 +70,18 @@ class CheckpointOutput implements ModelOutput {
     return this.#writer.byteLength;
   }
 
-  async addLinear(info: LinearInfo, weight: QuantizedWeight): Promise<void> {
+  async addLinear(
+    info: LinearInfo,
+    weight: QuantizedWeight,
+    activation?: ActivationFormat,
+  ): Promise<void> {
     const { ops } = this.#options;
     await this.#writing; // one at a time, so that the words of one linear are in memory
-    const stored = await named(info.name, () => this.#format.encode(weight, ops));
+    const stored = await named(info.name, () => this.#format.encode(weight, ops, activation));
     this.#writing = this.#write(info.name, stored);
     this.#writing.catch(() => {}); // whoever waits for it hears of it
     this.#plain.replaceLinear(info.name);
-    this.#digests.push({ linear: info, expected: digestQuantized(weight, ops) });
+    this.#digests.push({ linear: info, expected: digestQuantized(weight, ops, activation) });
   }
 
   async addChanged(name: string, tensor: Tensor): Promise<void> {

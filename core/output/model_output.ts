@@ -7,7 +7,7 @@
 import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
 import type { ExportedLinear, LinearFormat } from "../export/types.ts";
 import type { Model } from "../model/model.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
 /** What is known when all blocks are done. */
@@ -40,7 +40,11 @@ export interface ModelOutput extends AsyncDisposable {
   /** Bytes of tensors so far. */
   readonly byteLength: number;
   /** A linear that is quantized. The weight is the caller's. */
-  addLinear(linear: LinearInfo, weight: QuantizedWeight): Promise<void>;
+  addLinear(
+    linear: LinearInfo,
+    weight: QuantizedWeight,
+    activation?: ActivationFormat,
+  ): Promise<void>;
   /** A tensor of the model that has changed, by its full name. It is the caller's. */
   addChanged(name: string, tensor: Tensor): Promise<void>;
   /** A tensor that stands in for one of the model's, or is new, in pieces of bytes. */

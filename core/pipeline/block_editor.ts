@@ -8,7 +8,7 @@ import type { Ops, PackedWeight } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear, BlockNorm, Model } from "../model/model.ts";
-import type { BlockView, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
+import type { ActivationFormat, BlockView, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { checkFactors, divideStored } from "./fold_factors.ts";
@@ -32,6 +32,8 @@ export interface EditedLinear {
   biasChanged: boolean;
   /** What it was quantized to, where a pass of the windows needs that. */
   quantized: PackedWeight | undefined;
+  /** How its input is rounded then. */
+  activation: ActivationFormat | undefined;
   /** What each row has been divided by, [N]; undefined for nothing. */
   rowFactors: Float32Array | undefined;
   /** What each column has been multiplied by, [K]; undefined for nothing. */
@@ -112,8 +114,8 @@ export class BlockEditor implements Disposable {
   /** The block with its weights as they are now. Valid until the next change; needs no disposal. */
   current(): Block {
     const linears = new Map<string, BlockLinear>();
-    for (const [role, { info, weight, bias, quantized }] of this.linears) {
-      linears.set(role, { info, weight: quantized ?? weight, bias });
+    for (const [role, { info, weight, bias, quantized, activation }] of this.linears) {
+      linears.set(role, { info, weight: quantized ?? weight, bias, activation });
     }
     return replaceWeights(this.#block, { linears, norms: this.#norms });
   }
@@ -135,8 +137,9 @@ export class BlockEditor implements Disposable {
   }
 
   /** Runs a linear in its quantized form from now on. The packed weight goes with the editor. */
-  setQuantized(linear: EditedLinear, packed: PackedWeight): void {
+  setQuantized(linear: EditedLinear, packed: PackedWeight, activation?: ActivationFormat): void {
     linear.quantized = this.#stack.use(packed);
+    linear.activation = activation;
   }
 
   /** Ends the time in which the block may be changed. */
@@ -306,7 +309,7 @@ function edit({ info, weight, bias }: BlockLinear): EditedLinear {
     );
   }
   const untouched = { rowFactors: undefined, columnFactors: undefined };
-  const own = { changed: false, biasChanged: false, quantized: undefined };
+  const own = { changed: false, biasChanged: false, quantized: undefined, activation: undefined };
   return { info, weight, bias, ...own, ...untouched };
 }
 

@@ -8,6 +8,7 @@ import type { Ops, PackedWeight, QuantizedWeight } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { replaceWeights } from "../model/decoder_block.ts";
 import type { Block, BlockLinear, BlockNorm, Model, StoredQuantization } from "../model/model.ts";
+import type { ActivationFormat } from "../plugin.ts";
 import { withBlocks } from "../model/with_blocks.ts";
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
@@ -18,6 +19,7 @@ import { castable } from "./fold_factors.ts";
 /** What is kept of a block: the parts that are not the original's, by role. */
 interface KeptBlock {
   readonly weights: Map<string, Tensor | PackedWeight>;
+  readonly activations: Map<string, ActivationFormat>;
   readonly biases: Map<string, Tensor>;
   readonly norms: Map<string, BlockNorm>;
 }
@@ -49,9 +51,14 @@ export class MemorySink implements BlockSink {
     return this.#byteLength;
   }
 
-  async addLinear({ info }: EditedLinear, weight: QuantizedWeight): Promise<void> {
+  async addLinear(
+    { info }: EditedLinear,
+    weight: QuantizedWeight,
+    activation?: ActivationFormat,
+  ): Promise<void> {
     const packed = this.#stack.use(await this.#ops.pack(weight));
     this.#kept(info.block).weights.set(info.role, packed);
+    if (activation !== undefined) this.#kept(info.block).activations.set(info.role, activation);
     const container = weight.grid.bits <= 4 ? 0.5 : 1;
     const plain = this.#model.checkpoint.entries.get(`${info.name}.weight`)?.byteLength ?? 0;
     this.#byteLength += Math.ceil((weight.codes.size + weight.zeros.size) * container) +
@@ -102,7 +109,12 @@ export class MemorySink implements BlockSink {
   #kept(index: number): KeptBlock {
     const found = this.#blocks.get(index);
     if (found !== undefined) return found;
-    const kept = { weights: new Map(), biases: new Map(), norms: new Map() };
+    const kept = {
+      weights: new Map(),
+      activations: new Map(),
+      biases: new Map(),
+      norms: new Map(),
+    };
     this.#blocks.set(index, kept);
     return kept;
   }
@@ -120,6 +132,7 @@ function assemble(block: Block, kept: KeptBlock): Block {
       info,
       weight: kept.weights.get(role) ?? weight,
       bias: kept.biases.get(role) ?? bias,
+      activation: kept.activations.get(role),
     });
   }
   return replaceWeights(block, { linears, norms: kept.norms, owned: [block] });

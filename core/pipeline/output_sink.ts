@@ -6,6 +6,7 @@
 
 import type { QuantizedWeight } from "../backend.ts";
 import type { ModelOutput } from "../output/model_output.ts";
+import type { ActivationFormat } from "../plugin.ts";
 import type { BlockEditor, EditedLinear } from "./block_editor.ts";
 import type { BlockSink } from "./block_sink.ts";
 
@@ -20,8 +21,12 @@ export class OutputSink implements BlockSink {
     this.temporary = output.temporary;
   }
 
-  async addLinear({ info }: EditedLinear, weight: QuantizedWeight): Promise<void> {
-    await this.#output.addLinear(info, weight);
+  async addLinear(
+    { info }: EditedLinear,
+    weight: QuantizedWeight,
+    activation?: ActivationFormat,
+  ): Promise<void> {
+    await this.#output.addLinear(info, weight, activation);
   }
 
   async finishBlock(editor: BlockEditor, quantized: ReadonlySet<string>): Promise<void> {

@@ -22,6 +22,7 @@ import type {
   RunReport,
 } from "../plugin.ts";
 import { type HookName, orderPlugins } from "./check_plugins.ts";
+import { checkActivation } from "./check_activation.ts";
 import { checkQuantized } from "./check_quantized.ts";
 import type { EventListener } from "./events.ts";
 import {
@@ -166,16 +167,14 @@ export class PluginDriver {
     return undefined;
   }
 
-  /** First answer wins: the format of a linear's activations. */
-  async quantizeActivation(linear: LinearInfo): Promise<Answered<ActivationFormat> | undefined> {
+  /** First answer wins: the format of a linear's activations, checked. */
+  async quantizeActivation(linear: LinearView): Promise<Answered<ActivationFormat> | undefined> {
     for (const plugin of this.plugins) {
-      const answer = await this.#call(
-        plugin,
-        "quantizeActivation",
-        linear.name,
-        (ctx) => plugin.quantizeActivation?.(linear, ctx),
-      );
-      if (answer !== undefined && answer !== null) return { plugin: plugin.name, answer };
+      const answer = await this.#call(plugin, "quantizeActivation", linear.name, async (ctx) => {
+        const answer = await plugin.quantizeActivation?.(linear, ctx);
+        return answer === undefined || answer === null ? undefined : checkActivation(answer);
+      });
+      if (answer !== undefined) return { plugin: plugin.name, answer };
     }
     return undefined;
   }

@@ -111,7 +111,6 @@ export async function prepareRun(
   }
   await driver.setup();
   runGrid.refuseMixtures();
-  await refuseActivations(driver, linears);
   const sites = observedSites(linears, info.blocks, (linear) => driver.observe(linear));
   const calibration = checkCalibration(options, model, sites.some((block) => block.size > 0));
   const plan = planMemory({
@@ -167,24 +166,6 @@ function quantizableLinears(
   );
   if (left.length > 0) return left;
   throw new SalientError("usage", "Every linear is skipped: leave at least one to be quantized");
-}
-
-/** No format of ours says how activations are quantized, so a plugin that wants that is told so. */
-async function refuseActivations(
-  driver: PluginDriver,
-  linears: readonly LinearInfo[],
-): Promise<void> {
-  if (!driver.has("quantizeActivation")) return;
-  for (const linear of linears) {
-    const answered = await driver.quantizeActivation(linear);
-    if (answered === undefined) continue;
-    throw new SalientError(
-      "input",
-      `Plugin ${answered.plugin} wants quantized activations for ${linear.name}, which no format ` +
-        `here stores: use a method for weights only`,
-      { plugin: answered.plugin, hook: "quantizeActivation", tensor: linear.name },
-    );
-  }
 }
 
 function checkCalibration(

@@ -17,6 +17,7 @@ import { FoldCheck } from "./fold_check.ts";
 import { BlockPasses } from "./block_passes.ts";
 import { embedWindows } from "./forward_pass.ts";
 import type { HiddenStates } from "./hidden_states.ts";
+import { measureActivation } from "./activation_error.ts";
 import { measureLinear } from "./linear_error.ts";
 import type { PreparedRun } from "./prepare_run.ts";
 import type { StageClock } from "./stage_clock.ts";
@@ -173,14 +174,25 @@ async function runLinear(
   };
   if (answered === undefined) {
     const plain = { bits: 8 * DTYPE_BYTES[info.dtype], groupSize: 0, error: 0, rtnError: 0 };
-    return { name: info.name, method: "none", ...plain, clipped: 0, ...noted };
+    const activations = { activation: null, activationError: null };
+    return { name: info.name, method: "none", ...plain, ...activations, clipped: 0, ...noted };
   }
   const { plugin, answer } = answered;
   using weight = answer.weight;
+  const rounded = await driver.quantizeActivation(editor.view.linear(info.name));
+  const activation = rounded?.answer;
+  if (rounded !== undefined && format?.activations === false) {
+    throw new SalientError(
+      "input",
+      `Plugin ${rounded.plugin} wants quantized activations for ${info.name}, which format ` +
+        `${format.name} does not store: use --format int-quantized, or only weights`,
+      { plugin: rounded.plugin, hook: "quantizeActivation", tensor: info.name },
+    );
+  }
   try {
     checkObeyed(run.rules.of(info.name), info, weight.grid);
     format?.check(info, weight.grid);
-    run.record.add(info, weight.grid);
+    run.record.add(info, weight.grid, activation);
   } catch (error) {
     if (!(error instanceof SalientError)) throw error;
     const place = { plugin, hook: "quantizeLinear", tensor: info.name, cause: error };
@@ -192,8 +204,11 @@ async function runLinear(
     editor.statisticsOf(info)?.moment,
     weight,
   );
-  await sink.addLinear(linear, weight);
-  if (keepQuantized) editor.setQuantized(linear, await ops.pack(weight));
+  const activationError = activation === undefined
+    ? null
+    : await measureActivation(ops, editor.view.linear(info.name), weight, activation);
+  await sink.addLinear(linear, weight, activation);
+  if (keepQuantized) editor.setQuantized(linear, await ops.pack(weight), activation);
   const { bits, groupSize } = weight.grid;
   return {
     name: info.name,
@@ -202,6 +217,8 @@ async function runLinear(
     groupSize,
     error,
     rtnError,
+    activation: activation ?? null,
+    activationError,
     clipped: answer.clipped ?? 0,
     ...noted,
   };

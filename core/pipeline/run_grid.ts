@@ -4,6 +4,7 @@
  * @module
  */
 
+import { castable } from "./fold_factors.ts";
 import { SalientError } from "../errors.ts";
 import type { ExportedLinear, LinearFormat } from "../export/types.ts";
 import type { AffineGrid } from "../grid.ts";
@@ -52,12 +53,18 @@ export class RunGrid {
     }
   }
 
+  /** The type that the format stores a linear's scales in. */
+  #scaleDtype(name: string): AffineGrid["scaleDtype"] {
+    const wanted = this.#format?.scaleDtype ?? "F16";
+    return wanted === "weight" ? castable(this.#linears.get(name)?.dtype ?? "F32") : wanted;
+  }
+
   #resolve(
     options: GridOptions,
     linear: { readonly name: string; readonly shape: readonly number[] },
   ): AffineGrid {
     const rule = this.#rules.of(linear.name);
-    const scaleDtype = options.scaleDtype ?? this.#format?.scaleDtype ?? "F16";
+    const scaleDtype = options.scaleDtype ?? this.#scaleDtype(linear.name);
     try {
       const grid = resolveGrid({ ...options, ...rule?.grid, scaleDtype }, linear);
       const info = this.#linears.get(linear.name);

@@ -123,6 +123,7 @@ export async function runPlugin(
       const answered = await driver.quantizeLinear(linear);
       if (answered === undefined) continue;
       using weight = answered.answer.weight;
+      await driver.quantizeActivation(linear); // the driver checks the answer
       outcomes.push(readOutcome(backend, linear.name, weight));
       reports.push(reportOf(linear.name, plugin.name, weight));
     }

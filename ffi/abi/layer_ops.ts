@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops, Weight } from "../../core/backend.ts";
+import { activationFault, type Ops, type Weight } from "../../core/backend.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { Checks } from "./checks.ts";
 import { NativePackedWeight } from "./native_packed_weight.ts";
@@ -63,7 +63,22 @@ export function layerOps(session: NativeSession): LayerOps {
         bias = b.owned.value;
       }
       const out = new Uint32Array(1);
-      await session.call("salient_linear", { operation: "linear", work: T * K * N, uses, out }, [
+      const call = { operation: "linear", work: T * K * N, uses, out };
+      const { activation } = options;
+      if (activation !== undefined) {
+        const fault = activationFault(activation);
+        checks.that(fault === undefined, `activation ${fault}`);
+        await session.call("salient_linear_rounded", call, [
+          input.owned.value,
+          w.owned.value,
+          bias,
+          activation.bits,
+          Float64Array.of(activation.scale ?? 0),
+          out,
+        ]);
+        return new NativeTensor(session, out[0] ?? 0, "F32", [T, N]);
+      }
+      await session.call("salient_linear", call, [
         input.owned.value,
         w.owned.value,
         bias,

@@ -74,6 +74,6 @@ export class GroupRounder {
   }
 }
 
-function roundHalfEven(value: number): number {
+export function roundHalfEven(value: number): number {
   return value + NO_FRACTION - NO_FRACTION;
 }

@@ -13,6 +13,7 @@ import { attention } from "./attention.ts";
 import { check, floats, lengthIs, matrix, shaped, typed, within } from "./checks.ts";
 import { toF32 } from "./conversion.ts";
 import { linear, packedLinear } from "./linear.ts";
+import { roundedInputs, scaleOutputs } from "./rounded_inputs.ts";
 import { negativeLogLikelihood, rmsNorm } from "./normalize.ts";
 import { ownPacked } from "./packed_weight.ts";
 import { rope } from "./rope.ts";
@@ -45,11 +46,16 @@ export function modelOps(allocate: Allocate): ModelOps {
       const bias = options.bias === undefined ? undefined : f32(options.bias, "Bias");
       const result = allocate("F32", [T, N]);
       const y = result.writableF32();
+      const rounded = roundedInputs(input, options.activation, size);
+      const plainBias = rounded === undefined ? bias : undefined;
+      const used = rounded?.integers ?? input;
       if (isPacked(weight)) {
-        packedLinear(input, ownPacked(weight), bias, y, size);
+        packedLinear(used, ownPacked(weight), plainBias, y, size);
       } else {
-        linear(input, anyFloat(weight, "Weight"), bias, y, size, options.precision === "bf16");
+        const bf16 = rounded === undefined && options.precision === "bf16";
+        linear(used, anyFloat(weight, "Weight"), plainBias, y, size, bf16);
       }
+      if (rounded !== undefined) scaleOutputs(y, rounded.scales, bias, size);
       return result;
     },
 

@@ -7,6 +7,7 @@
 import type { Backend } from "../../core/backend.ts";
 import { createReferenceBackend } from "../../ffi/reference/reference_backend.ts";
 import assert from "node:assert/strict";
+import { activationCases } from "./suite/activation_cases.ts";
 import { castCases } from "./suite/cast_cases.ts";
 import { compensationCases } from "./suite/compensation_cases.ts";
 import { fileCases } from "./suite/file_cases.ts";
@@ -46,6 +47,7 @@ export function runBackendSuite(name: string, make: () => Backend): void {
   castCases(register);
   fileCases(register);
   linearCases(register);
+  activationCases(register);
   modelCases(register);
   statisticsCases(register);
   quantizeCases(register);

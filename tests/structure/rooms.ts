@@ -26,6 +26,7 @@ export const ROOMS: readonly Room[] = [
   { prefix: "plugins/rtn/", mayImport: ["core/plugin.ts"], packages: false },
   { prefix: "plugins/awq/", mayImport: ["core/plugin.ts"], packages: false },
   { prefix: "plugins/gptq/", mayImport: ["core/plugin.ts"], packages: false },
+  { prefix: "plugins/smoothquant/", mayImport: ["core/plugin.ts"], packages: false },
   { prefix: "core/", mayImport: ["core/"], packages: true },
   { prefix: "ffi/native/", mayImport: [], packages: false },
   { prefix: "ffi/", mayImport: ["core/backend.ts", "core/tensor.ts", "ffi/"], packages: false },

@@ -1,0 +1,130 @@
+/**
+ * SmoothQuant: weights and activations in 8 bits (Xiao et al., ICML 2023).
+ *
+ * A few channels of the activations are many times larger than the others and take the range of an 8-bit integer for
+ * themselves. SmoothQuant divides the activations of each channel by s and multiplies the weights by it, which leaves the
+ * model as it is and shares the difficulty between the two: s = max|x|^alpha / max|w|^(1 - alpha).
+ *
+ * @module
+ */
+
+import {
+  type BlockView,
+  definePlugin,
+  type Observation,
+  type Plugin,
+  type PluginContext,
+  type ScaleSet,
+} from "../../core/plugin.ts";
+import { activationOf } from "./activation_of.ts";
+import { type AlphaChoice, searchAlpha } from "./alpha_search.ts";
+import { columnMagnitudes } from "./column_magnitudes.ts";
+import { smoothingFactors } from "./factors.ts";
+import {
+  type ResolvedSmoothQuantOptions,
+  resolveSmoothQuantOptions,
+  type SmoothedSet,
+  type SmoothQuantOptions,
+} from "./options.ts";
+
+export type { SmoothedSet, SmoothQuantOptions } from "./options.ts";
+
+/**
+ * The SmoothQuant plugin. It smooths, rounds weights to 8 bits with one scale for each row, and asks for 8-bit activations: a
+ * model that it made runs on products of integers.
+ *
+ * With `quantize: false` it only smooths, for a plugin that follows: `[smoothquant({ quantize: false, activations: "dynamic" }),
+ * awq({ bits: 4, symmetric: true })]` has 4-bit weights by AWQ and 8-bit activations.
+ *
+ * @throws {SalientError} `usage` where an option is unknown or out of range.
+ *
+ * @example Alpha by search, and a fixed scale for the activations of each linear
+ * ```ts
+ * import { smoothquant } from "@salient/quant/plugins/smoothquant";
+ * import assert from "node:assert/strict";
+ *
+ * const plugin = smoothquant({ alpha: "search", activations: "static" });
+ * assert.equal(plugin.name, "smoothquant");
+ * assert.throws(() => smoothquant({ alpha: 2 }), /from 0 to 1/);
+ * ```
+ */
+export function smoothquant(options: SmoothQuantOptions = {}): Plugin {
+  const resolved = resolveSmoothQuantOptions(options);
+  const { alpha, quantize, activations, tokens, grid } = resolved;
+  return definePlugin({
+    name: "smoothquant",
+    apiVersion: 1,
+
+    setup(ctx) {
+      if (!quantize) return;
+      for (const linear of ctx.model.linears) ctx.grid.resolve(grid, linear);
+    },
+
+    observe(): Observation {
+      const sampled = alpha === "search" || activations !== "none";
+      return { absMax: true, ...(sampled ? { tokens } : {}) };
+    },
+
+    async transformBlock(block, ctx) {
+      for (const set of block.scaleSets) {
+        ctx.signal.throwIfAborted();
+        const kind = kindOf(block, set);
+        if (kind === undefined || !resolved.sets.includes(kind)) continue;
+        await smooth(block, set, resolved, ctx);
+      }
+    },
+
+    ...(quantize
+      ? {
+        async quantizeLinear(linear, ctx) {
+          ctx.signal.throwIfAborted();
+          return { weight: await ctx.ops.quantize(linear.weight, ctx.grid.resolve(grid, linear)) };
+        },
+      }
+      : {}),
+
+    ...(activations === "none"
+      ? {}
+      : { quantizeActivation: (linear) => activationOf(resolved, linear.statistics.absMax) }),
+  });
+}
+
+/** Which of the four places a set is. */
+function kindOf(block: BlockView, set: ScaleSet): SmoothedSet | undefined {
+  if (set.source.kind === "norm") return set.module;
+  const [first] = set.linears;
+  return first !== undefined && block.linear(first).role === "o" ? "output" : "down";
+}
+
+async function smooth(
+  block: BlockView,
+  set: ScaleSet,
+  options: ResolvedSmoothQuantOptions,
+  ctx: PluginContext,
+): Promise<void> {
+  const linears = set.linears.map((name) => block.linear(name));
+  const inputs = linears[0]?.statistics.absMax ?? new Float32Array(set.channels);
+  const weights = await columnMagnitudes(
+    ctx.ops,
+    linears.map(({ weight }) => weight),
+    set.channels,
+  );
+  const factorsOf = (alpha: number): Float32Array =>
+    smoothingFactors(inputs, weights, alpha, set.channelOf);
+  const { alpha } = options;
+  const choice = alpha === "search"
+    ? await searchAlpha(block, set, options, factorsOf, ctx)
+    : { alpha, factors: factorsOf(alpha) };
+  if (choice.alpha !== null) await block.foldScales(set, choice.factors);
+  for (const name of set.linears) ctx.note(name, notesOf(choice));
+}
+
+function notesOf(
+  choice: Pick<AlphaChoice, "alpha"> & Partial<AlphaChoice>,
+): Record<string, number | string> {
+  const { alpha, loss, identityLoss } = choice;
+  return {
+    smoothing: alpha ?? "none",
+    ...(loss === undefined || identityLoss === undefined ? {} : { setLoss: loss, identityLoss }),
+  };
+}
