@@ -33,7 +33,7 @@ export interface EditedLinear {
   /** What it was quantized to, where a pass of the windows needs that. */
   quantized: PackedWeight | undefined;
   /** How its input is rounded then. */
-  activation: ActivationFormat | undefined;
+  activation?: ActivationFormat | undefined;
   /** What each row has been divided by, [N]; undefined for nothing. */
   rowFactors: Float32Array | undefined;
   /** What each column has been multiplied by, [K]; undefined for nothing. */
@@ -309,7 +309,7 @@ function edit({ info, weight, bias }: BlockLinear): EditedLinear {
     );
   }
   const untouched = { rowFactors: undefined, columnFactors: undefined };
-  const own = { changed: false, biasChanged: false, quantized: undefined, activation: undefined };
+  const own = { changed: false, biasChanged: false, quantized: undefined };
   return { info, weight, bias, ...own, ...untouched };
 }
 

@@ -159,7 +159,8 @@ async function compareLogits(
 function reportOf(name: string, method: string, { grid }: QuantizedWeight): LinearReport {
   const { bits, groupSize } = grid;
   const errors = { error: 0, rtnError: 0, scaleExponent: null, clipped: 0 };
-  return { name, method, bits, groupSize, ...errors, notes: {} };
+  const activations = { activation: null, activationError: null };
+  return { name, method, bits, groupSize, ...errors, ...activations, notes: {} };
 }
 
 function readOutcome(ops: Ops, name: string, weight: QuantizedWeight): LinearOutcome {
