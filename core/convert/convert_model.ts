@@ -7,6 +7,7 @@
 import type { Backend, QuantizedWeight } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { type RecognisedFormat, recogniseFormat } from "../export/formats.ts";
+import { storedActivation } from "../export/stored_activation.ts";
 import type { ExportFormat } from "../export/types.ts";
 import { openModel } from "../model/open_model.ts";
 import type { Model, StoredLinear } from "../model/model.ts";
@@ -119,9 +120,11 @@ async function convert(options: ConvertOptions): Promise<ConvertReport> {
     using weight = await decode(model, source, linear);
     using written = withF16Scales(weight, format, ({ scales }) => backend.download(scales));
     format.check(linear, written.grid);
-    record.add(linear, written.grid, stored.get(linear)?.activation);
+    const activation = source &&
+      await storedActivation(source.format, model.checkpoint, linear, source.stored, backend);
+    record.add(linear, written.grid, activation);
     lossless &&= format.isExact(written.grid);
-    await output.addLinear(linear, written);
+    await output.addLinear(linear, written, activation);
     releaseLinear(model, linear);
   }
   await finish(output, model, record);
@@ -189,7 +192,7 @@ function checkTarget(
       bits,
       groupSize,
       symmetric: true,
-      scaleDtype: format.scaleDtype,
+      scaleDtype: format.scaleDtype === "weight" ? "F16" : format.scaleDtype,
       range: "zero",
     });
   }
