@@ -144,6 +144,9 @@ export type {
 } from "./core/output/model_output.ts";
 export * from "./core/plugin.ts";
 export type { LayerRule, RuleReport } from "./core/rules/layer_rule.ts";
+export type { BitPlan, PlannedLinear } from "./core/planning/bit_plan.ts";
+export { planBits, type PlanOptions } from "./core/planning/plan_bits.ts";
+export type { TargetBits } from "./core/planning/target_bits.ts";
 export { loadRules } from "./core/rules/load_rules.ts";
 export { parseRules } from "./core/rules/parse_rules.ts";
 export type { DType, Tensor } from "./core/tensor.ts";

@@ -41,6 +41,7 @@ export function makeGptq(version: GptqVersion): ExportFormat {
     name: version,
     scaleDtype: "F16",
     mixed: true,
+    fused: true,
     activations: false,
     check: (linear, grid) => check(version, linear, grid),
     byteLength: ({ shape: [outputs, inputs] }, { bits, groupSize }) =>

@@ -32,6 +32,7 @@ export const packQuantized: ExportFormat = {
   name: NAME,
   scaleDtype: "F16",
   mixed: true,
+  fused: true,
   activations: false,
   check,
   byteLength: ({ shape: [outputs, inputs] }, { bits, groupSize, symmetric }) =>

@@ -38,6 +38,11 @@ export interface LinearFormat {
   readonly scaleDtype: AffineGrid["scaleDtype"] | "weight";
   /** Whether linears may differ in bits or group size; a run that mixes them is refused otherwise. */
   readonly mixed: boolean;
+  /**
+   * Whether engines that read it run linears with one input as one matrix (q, k, v; gate, up), so that
+   * bits that are chosen must be the same for these. Default false.
+   */
+  readonly fused?: boolean;
   /** Whether it can say how activations are quantized. */
   readonly activations: boolean;
   /** Throws an input error that names the linear if the format cannot hold it. Called before any work. */

@@ -31,6 +31,7 @@ export function checkpointOutput(format: ExportFormat): OutputFormat {
     name: format.name,
     scaleDtype: format.scaleDtype,
     mixed: format.mixed,
+    fused: format.fused ?? false,
     activations: format.activations,
     check: (linear, grid) => format.check(linear, grid),
     ...(format.byteLength === undefined ? {} : {

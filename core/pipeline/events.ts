@@ -7,8 +7,11 @@
 import type { LinearReport } from "../plugin.ts";
 import type { MemoryPlan } from "./memory_plan.ts";
 
-/** A part of a run: reading the calibration windows in, the blocks, the tensors between them, the check. */
-export type Stage = "embed" | "blocks" | "copy" | "verify";
+/**
+ * A part of a run: choosing bits for a target, reading the calibration windows in, the blocks, the tensors
+ * between them, the check.
+ */
+export type Stage = "bits" | "embed" | "blocks" | "copy" | "verify";
 
 /** A stage begins or ends. */
 export interface StageEvent {

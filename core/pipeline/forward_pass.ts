@@ -7,13 +7,11 @@
 import { SalientError } from "../errors.ts";
 import type { Block } from "../model/model.ts";
 import type { Tensor } from "../tensor.ts";
+import { blockPrecision } from "./block_precision.ts";
 import { HiddenStates } from "./hidden_states.ts";
 import type { PreparedRun } from "./prepare_run.ts";
 import type { SiteStatistics } from "./statistics.ts";
 import { checkAborted } from "./until_aborted.ts";
-
-/** Width from which blocks stored in bf16 run in bf16: their products are then most of the time. */
-const WIDE = 1024;
 
 /** The hidden states before the first block. The caller disposes them. */
 export async function embedWindows(
@@ -99,7 +97,7 @@ async function runWindows(
   try {
     return await block.run(input, {
       sequences,
-      precision: precisionOf(run, block),
+      precision: blockPrecision(run.model, block),
       observe: async (site, rows) => {
         checkAborted(run.signal);
         await statistics.get(site)?.add(rows);
@@ -110,16 +108,4 @@ async function runWindows(
     if (error instanceof Reached) return undefined;
     throw error;
   }
-}
-
-/**
- * What a wide block stored in bf16 is run in: bf16, several times as fast. Only its inputs are rounded then, as wherever
- * such a model is served, and statistics of many tokens do not show it.
- */
-function precisionOf(run: PreparedRun, block: Block): "fp32" | "bf16" {
-  if (run.model.config.hiddenSize < WIDE) return "fp32";
-  const narrow = [...block.linears.values()].every(({ weight }) => {
-    return !("packed" in weight) && weight.dtype === "BF16";
-  });
-  return narrow ? "bf16" : "fp32";
 }

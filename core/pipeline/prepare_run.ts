@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops } from "../backend.ts";
+import type { AffineGrid, Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import type { LinearFormat } from "../export/types.ts";
 import type { Model } from "../model/model.ts";
@@ -34,6 +34,8 @@ export interface PreparedRun {
   readonly driver: PluginDriver;
   /** The rules, matched against the model. */
   readonly rules: RuleSet;
+  /** The grid of each linear as a plugin resolved it in its setup, the last one where several did. */
+  readonly grids: ReadonlyMap<string, AffineGrid>;
   /** Names of the linears that may be quantized. */
   readonly quantizable: ReadonlySet<string>;
   /** For each block what is asked of its sites. */
@@ -132,6 +134,7 @@ export async function prepareRun(
     ops,
     driver,
     rules,
+    grids: runGrid.grids,
     quantizable,
     sites,
     calibration,

@@ -5,9 +5,7 @@
  */
 
 import { SalientError } from "../errors.ts";
-import type { ExportFormat } from "../export/types.ts";
-import { openModel } from "../model/open_model.ts";
-import type { Model } from "../model/model.ts";
+import type { ExportFormat, LinearFormat } from "../export/types.ts";
 import { findOutput } from "../output/find_output.ts";
 import type { OutputFormat } from "../output/model_output.ts";
 import type { LinearReport } from "../plugin.ts";
@@ -15,6 +13,11 @@ import { RotatedModel } from "../rotation/rotated_model.ts";
 import { bitsPerWeight } from "./bits_per_weight.ts";
 import { LinearRecord } from "./linear_record.ts";
 import { OutputSink } from "./output_sink.ts";
+import { openFor } from "./open_for.ts";
+import type { BitPlan } from "../planning/bit_plan.ts";
+import { planRun } from "../planning/plan_run.ts";
+import { preparePlan } from "../planning/prepare_plan.ts";
+import type { Model } from "../model/model.ts";
 import { prepareRun } from "./prepare_run.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
@@ -72,7 +75,9 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
   const format = findOutput(options.format ?? "awq-gemm");
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const run = await transformModel(await prepareRun(options, model, format, opened), opened);
+  const bitPlan = await planFor(options, model, format);
+  const planned = { ...options, rules: [...bitPlan?.rules ?? [], ...options.rules ?? []] };
+  const run = await transformModel(await prepareRun(planned, model, format, opened), opened);
   const clock = new StageClock(run.emit);
   await using output = await format.create({
     model: run.model,
@@ -109,28 +114,30 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     format: format.name,
     out: options.out,
     backend: model.backend.name,
-    seconds: clock.seconds,
+    seconds: clock.seconds + (bitPlan?.seconds ?? 0),
     calibrationTokens: run.calibration?.ids.length ?? 0,
     peakRssBytes: model.backend.peakRssBytes(),
     bytesBefore: model.checkpoint.byteLength,
     bytesAfter: output.byteLength,
     dryRun: options.dryRun === true,
     layers,
+    bitPlan: bitPlan ?? null,
     rules: run.rules.reports,
     bitsPerWeight: options.dryRun === true ? 0 : bitsPerWeight(model.linears, record.linears),
-    stages: clock.stages,
+    stages: { ...bitPlan && { bits: bitPlan.seconds }, ...clock.stages },
     plan: run.plan,
   };
 }
 
-/** The model of the options: theirs, or one that is opened and goes with `opened`. */
-export async function openFor(options: RunOptions, opened: DisposableStack): Promise<Model> {
-  const { model, backend } = options;
-  if (typeof model === "string") return opened.use(await openModel(model, backend));
-  if (model.backend === backend) return model;
-  throw new SalientError(
-    "usage",
-    `The model was opened with the backend ${model.backend.name} and is to be quantized with ` +
-      `another: give the same one`,
-  );
+/** The plan of a run with a target; a dry run only checks that there can be one. */
+async function planFor(
+  options: QuantizeOptions,
+  model: Model,
+  format: LinearFormat,
+): Promise<BitPlan | undefined> {
+  if (options.targetBits === undefined) return undefined;
+  if (options.dryRun !== true) return await planRun(options, model, format);
+  using owned = new DisposableStack();
+  await preparePlan(options, model, format, owned);
+  return undefined;
 }

@@ -8,8 +8,9 @@ import type { Model } from "../model/model.ts";
 import { bitsPerWeight } from "./bits_per_weight.ts";
 import { LinearRecord } from "./linear_record.ts";
 import { MemorySink } from "./memory_sink.ts";
+import { planRun } from "../planning/plan_run.ts";
 import { prepareRun } from "./prepare_run.ts";
-import { openFor } from "./quantize.ts";
+import { openFor } from "./open_for.ts";
 import type { QuantizeReport } from "./report.ts";
 import { runBlocks } from "./run_blocks.ts";
 import type { RunOptions } from "./run_options.ts";
@@ -58,7 +59,11 @@ export async function quantizeInMemory(options: RunOptions): Promise<QuantizedIn
 async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const run = await transformModel(await prepareRun(options, model, undefined, opened), opened);
+  const bitPlan = options.targetBits === undefined
+    ? undefined
+    : await planRun(options, model, undefined);
+  const planned = { ...options, rules: [...bitPlan?.rules ?? [], ...options.rules ?? []] };
+  const run = await transformModel(await prepareRun(planned, model, undefined, opened), opened);
   const clock = new StageClock(run.emit);
   await using sink = new MemorySink(run.model, run.ops);
   const record = new LinearRecord(undefined);
@@ -72,16 +77,17 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     format: "memory",
     out: null,
     backend: model.backend.name,
-    seconds: clock.seconds,
+    seconds: clock.seconds + (bitPlan?.seconds ?? 0),
     calibrationTokens,
     peakRssBytes: model.backend.peakRssBytes(),
     bytesBefore: model.checkpoint.byteLength,
     bytesAfter: sink.byteLength,
     dryRun: false,
     layers,
+    bitPlan: bitPlan ?? null,
     rules: run.rules.reports,
     bitsPerWeight: bitsPerWeight(model.linears, record.linears),
-    stages: clock.stages,
+    stages: { ...bitPlan && { bits: bitPlan.seconds }, ...clock.stages },
     plan: run.plan,
   };
   return { model: sink.takeModel(record.stored("memory"), opened.move()), report };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BitPlan } from "../planning/bit_plan.ts";
 import type { LinearReport } from "../plugin.ts";
 import type { RuleReport } from "../rules/layer_rule.ts";
 import type { Stage } from "./events.ts";
@@ -39,6 +40,8 @@ export interface QuantizeReport {
   readonly dryRun: boolean;
   /** Every linear inside the blocks, in order; with method `"none"` where it stays plain. */
   readonly layers: readonly LinearReport[];
+  /** How bits were chosen, where a target was given; null where none was, and in a dry run. */
+  readonly bitPlan: BitPlan | null;
   /** The rules of the run, each with the number of linears that it names. */
   readonly rules: readonly RuleReport[];
   /**

@@ -36,6 +36,11 @@ export class RunGrid {
     return { resolve: (options, linear) => this.#resolve(options, linear) };
   }
 
+  /** The grid of each linear by full name, as it was resolved last. */
+  get grids(): ReadonlyMap<string, AffineGrid> {
+    return new Map([...this.#resolved].map(([name, known]) => [name, known.at(-1)!.grid]));
+  }
+
   /**
    * Refuses linears that cannot stand in one checkpoint, as far as the grids that plugins have resolved so
    * far show it: two linears of which no grids go together.

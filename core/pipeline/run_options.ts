@@ -8,6 +8,7 @@ import type { Backend } from "../backend.ts";
 import type { CalibrationSet } from "../calibration/types.ts";
 import type { Model } from "../model/model.ts";
 import type { Plugin } from "../plugin.ts";
+import type { TargetBits } from "../planning/target_bits.ts";
 import type { LayerRule } from "../rules/layer_rule.ts";
 import type { EventListener } from "./events.ts";
 
@@ -34,6 +35,12 @@ export interface RunOptions {
    * takes its grid from `ctx.grid.resolve`, and one that does not obey is refused.
    */
   readonly rules?: readonly LayerRule[] | undefined;
+  /**
+   * Average bits of a weight, scales and zero points included, for example 3.5: each linear gets the bits that
+   * make the predicted error of the whole least within that. Needs calibration windows and a format that mixes
+   * grids; bits that `rules` give stay. Default: every linear has the bits of the plugin.
+   */
+  readonly targetBits?: number | TargetBits | undefined;
   /** Seed of the plugins' random numbers. Default 0. */
   readonly seed?: number | undefined;
   /**
