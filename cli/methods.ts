@@ -4,7 +4,7 @@
  * @module
  */
 
-import { awq, type Plugin, rtn, SalientError } from "../mod.ts";
+import { awq, gptq, type Plugin, rtn, SalientError } from "../mod.ts";
 import { loadPlugin, type OfferedOptions } from "./load_plugin.ts";
 import type { MethodName } from "./method_names.ts";
 import type { PluginSettings } from "./plugin_settings.ts";
@@ -31,6 +31,7 @@ interface Method {
 
 const METHODS: Readonly<Record<MethodName, Method>> = {
   rtn: { make: rtn, options: () => ({}), transforms: false },
+  gptq: { make: gptq, options: () => ({}), transforms: false },
   awq: {
     make: awq,
     options: ({ objective, search, noClip }) => ({

@@ -40,7 +40,7 @@ export const quantizeCommand = command(
     method: optional(
       option("--method", methodChain("NAME"), {
         description:
-          message`awq, rtn, or several with + between that run in this order, as awq+rtn (awq unless a plugin is given)`,
+          message`awq, gptq, rtn, or several with + between that run in this order, as awq+gptq (awq unless a plugin is given)`,
       }),
     ),
     plugins: pluginOption,

@@ -116,5 +116,5 @@ Deno.test("a chain is read as it is written, and an unknown method is refused wi
   assert.deepEqual(parse("./a.ts+npm:@me/b@1.0.0+rtn"), ["./a.ts", "npm:@me/b@1.0.0", "rtn"]);
   assert.match(String(parse("awp")), /awp.*did you mean awq/);
   assert.match(String(parse("awq+")), /is unknown.*use awq/);
-  assert.match(String(parse("magic")), /magic.*use awq, rtn/);
+  assert.match(String(parse("magic")), /magic.*use awq, gptq, rtn/);
 });

@@ -17,7 +17,7 @@ Deno.test("wrong usage is one line and exit status 2", async (t) => {
     ["an unknown command", /Did you mean `quantize`/, ["quantise", MODEL]],
     ["an unknown option", /Did you mean `--bits`/, ["quantize", MODEL, "--out", "x", "--bit", "4"]],
     ["too many bits", /--bits/, ["quantize", MODEL, "--out", "x", "--bits", "9"]],
-    ["an unknown method", /"magic" is unknown: use awq, rtn/, [
+    ["an unknown method", /"magic" is unknown: use awq, gptq, rtn/, [
       "quantize",
       MODEL,
       "--out",
