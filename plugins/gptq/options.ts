@@ -40,8 +40,8 @@ export interface GptqOptions extends GridOptions {
    */
   groups?: "static" | "dynamic";
   /**
-   * Whether the ends of each static group's range are searched first, to lessen the error that plain rounding would
-   * make, and how. Default false.
+   * Whether the ends of each group's range are searched first, to lessen the error that plain rounding would make,
+   * and how. Default true, but false for dynamic groups, whose ranges are not known beforehand.
    */
   ranges?: boolean | RangeOptions;
   /**
@@ -104,7 +104,7 @@ export function resolveGptqOptions(options: GptqOptions): ResolvedGptqOptions {
       `Option groups of gptq cannot be dynamic with the order activation: use the order groups`,
     );
   }
-  const ranges = resolveRanges(options.ranges ?? false);
+  const ranges = resolveRanges(options.ranges ?? groups === "static");
   if (groups === "dynamic" && ranges !== undefined) {
     refuse(`Option ranges of gptq needs static groups: a dynamic group has no range to search yet`);
   }

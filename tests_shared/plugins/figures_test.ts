@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { awq } from "../../plugins/awq/mod.ts";
+import { gptq } from "../../plugins/gptq/mod.ts";
 import { rtn } from "../../plugins/rtn/mod.ts";
 import { testBackends } from "../../tests/test_backends.ts";
 import { hasShared, Laboratory, SUBJECTS } from "./protocol.ts";
@@ -22,7 +23,12 @@ for (const subject of SUBJECTS) {
         const aware = await laboratory.measure(awq(grid));
         const [found, most] = [aware.perplexity, Math.min(published.awq, plain.perplexity)];
         assert.ok(found <= most, `awq: ${found} against ${most}`);
-        for (const { name, error, rtnError } of aware.report.layers) {
+        const compensated = await laboratory.measure(gptq(grid));
+        const allowed = Math.min(1.003 * published.gptq, plain.perplexity); // 0.3 % is noise
+        assert.ok(compensated.perplexity <= allowed, `gptq: ${compensated.perplexity}`);
+        for (
+          const { name, error, rtnError } of [...aware.report.layers, ...compensated.report.layers]
+        ) {
           assert.ok(error > 0 && error < 0.5 && rtnError > 0, `${name}: ${error}, ${rtnError}`);
         }
       },

@@ -9,7 +9,7 @@ Deno.test("resolveGptqOptions() fills in the defaults", () => {
     damping: 0.01,
     order: "activation",
     groups: "static",
-    ranges: undefined,
+    ranges: { steps: 10, maxShrink: 0.5, sweeps: 1 },
     sequential: true,
     propagate: true,
   });
@@ -26,6 +26,8 @@ Deno.test("resolveGptqOptions() passes on what is given", () => {
   assert.deepEqual(grid, { bits: 3, groupSize: -1, symmetric: true });
   assert.deepEqual(ranges, { steps: 5, maxShrink: 0.5, sweeps: 1 });
   assert.equal(order, "natural");
+  assert.equal(resolveGptqOptions({ ranges: false }).ranges, undefined);
+  assert.equal(resolveGptqOptions({ order: "natural", groups: "dynamic" }).ranges, undefined);
 });
 
 Deno.test("gptq() refuses wrong options by name", () => {
