@@ -61,7 +61,7 @@ export function parseArguments(args: readonly string[]): Arguments {
   return run(grammar, {
     programName: "salient",
     args: args.length === 0 ? ["--help"] : args,
-    brief: message`Quantizes large language models: RTN, AWQ and your own plugins.`,
+    brief: message`Quantizes large language models: AWQ, GPTQ, RTN and your own plugins.`,
     help: "both",
     version: { value: VERSION, option: true },
     completion: "command",

@@ -36,7 +36,7 @@ export const compareCommand = command(
     methods: withDefault(
       option("--methods", listOf(methodChain("NAME"), "A,B"), {
         description:
-          message`Methods to compare, with commas between: rtn, awq, a plugin's ./file.ts or npm: package, or several with + between, as awq+rtn`,
+          message`Methods to compare, with commas between: rtn, awq, gptq, a plugin's ./file.ts or npm: package, or several with + between, as awq+gptq`,
       }),
       [["rtn"], ["awq"]] as const,
     ),
