@@ -5,7 +5,7 @@
  */
 
 /** Every method that `--method` and `--methods` know by name. */
-export const METHOD_NAMES = ["awq", "gptq", "rtn"] as const;
+export const METHOD_NAMES = ["awq", "gptq", "rtn", "smoothquant"] as const;
 
 /** The name of a method that comes with Salient. */
 export type MethodName = typeof METHOD_NAMES[number];

@@ -4,13 +4,19 @@
  * @module
  */
 
-import { awq, gptq, type Plugin, rtn, SalientError } from "../mod.ts";
+import { awq, gptq, type Plugin, rtn, SalientError, smoothquant } from "../mod.ts";
 import { loadPlugin, type OfferedOptions } from "./load_plugin.ts";
 import type { MethodName } from "./method_names.ts";
 import type { PluginSettings } from "./plugin_settings.ts";
 
 /** The options that describe a method. */
-export interface MethodOptions extends OfferedOptions {
+export interface MethodOptions {
+  /** Bits of an integer; undefined for what suits the method. */
+  readonly bits: number | undefined;
+  /** Inputs that share a scale; undefined for what suits the method. */
+  readonly groupSize: number | undefined;
+  /** Fixed zero point. */
+  readonly symmetric: boolean;
   /** Objective of the AWQ search. */
   readonly objective: "gram" | "module" | undefined;
   /** Search of the AWQ scales. */
@@ -27,11 +33,28 @@ interface Method {
   options(command: MethodOptions): object;
   /** Whether it can leave rounding to another, by `quantize: false`; otherwise nothing may follow it. */
   readonly transforms: boolean;
+  /** What it is usually used for; {@linkcode WEIGHTS_ONLY} if it does not say. */
+  readonly usual?: Usual;
 }
+
+/** What the command takes where the user has not said. */
+interface Usual {
+  readonly bits: number;
+  readonly groupSize: number;
+  readonly format: string;
+}
+
+const WEIGHTS_ONLY: Usual = { bits: 4, groupSize: 128, format: "awq-gemm" };
 
 const METHODS: Readonly<Record<MethodName, Method>> = {
   rtn: { make: rtn, options: () => ({}), transforms: false },
   gptq: { make: gptq, options: () => ({}), transforms: false },
+  smoothquant: {
+    make: smoothquant,
+    options: () => ({ symmetric: true }),
+    transforms: true,
+    usual: { bits: 8, groupSize: -1, format: "int-quantized" },
+  },
   awq: {
     make: awq,
     options: ({ objective, search, noClip }) => ({
@@ -49,6 +72,18 @@ export interface Chain {
   readonly name: string;
   /** The plugins, in order. */
   readonly plugins: readonly Plugin[];
+  /** Bits of an integer. */
+  readonly bits: number;
+  /** Inputs that share a scale. */
+  readonly groupSize: number;
+  /** The format that suits it. */
+  readonly format: string;
+}
+
+/** Bits, groups and format for a chain where the user has not said: those of the method that rounds. */
+export function usualFor(parts: readonly string[]): Usual {
+  const last = parts.findLast(isMethodName);
+  return (last === undefined ? undefined : METHODS[last].usual) ?? WEIGHTS_ONLY;
 }
 
 /**
@@ -62,8 +97,9 @@ export async function buildChain(
   options: MethodOptions,
   settings: PluginSettings,
 ): Promise<Chain> {
-  const { bits, groupSize, symmetric } = options;
-  const offered = { bits, groupSize, symmetric };
+  const usual = usualFor(parts);
+  const { bits = usual.bits, groupSize = usual.groupSize, symmetric } = options;
+  const offered: OfferedOptions = { bits, groupSize, symmetric };
   const loaded = new Map<number, Plugin>();
   for (const [i, part] of parts.entries()) {
     if (!isMethodName(part)) loaded.set(i, await loadPlugin(part, offered, settings));
@@ -96,7 +132,8 @@ export async function buildChain(
       ...settings.of([part]),
     });
   });
-  return { name: plugins.map(({ name }) => name).join("+"), plugins };
+  const name = plugins.map((plugin) => plugin.name).join("+");
+  return { name, plugins, bits, groupSize, format: usual.format };
 }
 
 function isMethodName(part: string): part is MethodName {

@@ -43,11 +43,10 @@ export const backendOptions = {
 
 /** Options that describe the integers, for one run. */
 export const gridOptions = {
-  groupSize: withDefault(
+  groupSize: optional(
     option("--group-size", integer({ metavar: "N", min: -1 }), {
-      description: message`Inputs that share a scale; -1 for a whole row`,
+      description: message`Inputs that share a scale, -1 for a whole row (128; for smoothquant -1)`,
     }),
-    128,
   ),
   symmetric: option("--symmetric", {
     description: message`Fix the zero point in the middle of the range`,

@@ -6,7 +6,7 @@
 
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { withDefault } from "@optique/core/modifiers";
+import { optional, withDefault } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
@@ -36,18 +36,17 @@ export const compareCommand = command(
     methods: withDefault(
       option("--methods", listOf(methodChain("NAME"), "A,B"), {
         description:
-          message`Methods to compare, with commas between: rtn, awq, gptq, a plugin's ./file.ts or npm: package, or several with + between, as awq+gptq`,
+          message`Methods to compare, with commas between: rtn, awq, gptq, smoothquant, a plugin's ./file.ts or npm: package, or several with + between, as awq+gptq`,
       }),
       [["rtn"], ["awq"]] as const,
     ),
     set: setOption,
     rules: rulesOption,
     hookTimeout: hookTimeoutOption,
-    bits: withDefault(
+    bits: optional(
       option("--bits", listOf(integer({ min: 2, max: 8 }), "N,N"), {
-        description: message`Bits of an integer, with commas between`,
+        description: message`Bits of an integer, with commas between (4,3; for smoothquant 8)`,
       }),
-      [4, 3] as const,
     ),
     text: textOption,
     windows: windowsOption,

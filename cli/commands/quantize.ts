@@ -6,7 +6,7 @@
 
 import { object } from "@optique/core/constructs";
 import { type Message, message } from "@optique/core/message";
-import { optional, withDefault } from "@optique/core/modifiers";
+import { optional } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
@@ -40,27 +40,25 @@ export const quantizeCommand = command(
     method: optional(
       option("--method", methodChain("NAME"), {
         description:
-          message`awq, gptq, rtn, or several with + between that run in this order, as awq+gptq (awq unless a plugin is given)`,
+          message`awq, gptq, rtn, smoothquant, or several with + between that run in this order, as awq+gptq (awq unless a plugin is given)`,
       }),
     ),
     plugins: pluginOption,
     set: setOption,
-    bits: withDefault(
+    bits: optional(
       option("--bits", integer({ metavar: "N", min: 2, max: 8 }), {
-        description: message`Bits of an integer, 2 to 8`,
+        description: message`Bits of an integer, 2 to 8 (4; for smoothquant 8)`,
       }),
-      4,
     ),
     ...gridOptions,
     ...calibrationOptions,
     seqLen: seqLenOption(512),
     ...awqOptions,
-    format: withDefault(
+    format: optional(
       option("--format", string({ metavar: "NAME" }), {
         description:
-          message`How the result is stored: awq-gemm, awq-gemv, gptq, gptq-v2, pack-quantized (compressed-tensors), gguf or dequantized`,
+          message`How the result is stored: awq-gemm, awq-gemv, gptq, gptq-v2, pack-quantized (compressed-tensors), gguf, int-quantized (8-bit activations) or dequantized (awq-gemm; for smoothquant int-quantized)`,
       }),
-      "awq-gemm",
     ),
     out: option("--out", string({ metavar: "DIR" }), {
       description: message`Directory to write, or the file for gguf; must not exist yet`,

@@ -9,7 +9,7 @@ import { chooseBackend } from "../choose_backend.ts";
 import type { CompareArguments } from "../commands/compare.ts";
 import { comparisonTable } from "../comparison_table.ts";
 import { type MeasuredRow, measureMethods, type MethodToMeasure } from "../measure_methods.ts";
-import { buildChain } from "../methods.ts";
+import { buildChain, usualFor } from "../methods.ts";
 import { formatPerplexity } from "../format.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
@@ -22,10 +22,14 @@ import { calibrate } from "./calibrate.ts";
 async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]> {
   const settings = new PluginSettings(args.set);
   const methods: MethodToMeasure[] = [];
-  for (const bits of args.bits) {
-    for (const parts of args.methods) {
-      const { name, plugins } = await buildChain(parts, { ...args, bits }, settings);
-      methods.push({ method: name, bits, groupSize: args.groupSize, plugins });
+  const wanted = args.methods.map((parts) => ({
+    parts,
+    bits: args.bits ?? (usualFor(parts).bits === 4 ? [4, 3] : [usualFor(parts).bits]),
+  }));
+  for (const bits of new Set(wanted.flatMap((method) => method.bits))) {
+    for (const { parts } of wanted.filter((method) => method.bits.includes(bits))) {
+      const { name, plugins, groupSize } = await buildChain(parts, { ...args, bits }, settings);
+      methods.push({ method: name, bits, groupSize, plugins });
     }
   }
   settings.refuseUnused();

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { loadRules, openModel, type Plugin, quantize } from "../../mod.ts";
+import { loadRules, openModel, quantize } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { QuantizeArguments } from "../commands/quantize.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
-import { buildChain } from "../methods.ts";
+import { buildChain, type Chain } from "../methods.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
@@ -16,17 +16,17 @@ import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
 
 /** The plugins asked for, in order: those of third parties, then the method. */
-async function choosePlugins(args: QuantizeArguments): Promise<readonly Plugin[]> {
+async function chooseChain(args: QuantizeArguments): Promise<Chain> {
   const settings = new PluginSettings(args.set);
   const method = args.method ?? (args.plugins.length === 0 ? ["awq"] : []);
-  const { plugins } = await buildChain([...args.plugins, ...method], args, settings);
+  const chain = await buildChain([...args.plugins, ...method], args, settings);
   settings.refuseUnused();
-  return plugins;
+  return chain;
 }
 
 /** Quantizes, and prints what came of it. */
 export async function runQuantize(args: QuantizeArguments, signal: AbortSignal): Promise<void> {
-  const plugins = await choosePlugins(args);
+  const { plugins, format } = await chooseChain(args);
   const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
   using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
@@ -40,7 +40,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     backend,
     plugins,
     ...(calibration === undefined ? {} : { calibration }),
-    format: args.format,
+    format: args.format ?? format,
     out: args.out,
     ...(args.memory === undefined ? {} : { memory: args.memory }),
     rules,

@@ -58,7 +58,7 @@ export async function findSalience(
     calibration,
     ids: tokenizer.encode((await readText(args.text)).text),
     seqLen,
-    grid: { bits: args.bits, groupSize: args.groupSize, symmetric: args.symmetric },
+    grid: { bits: args.bits, groupSize: args.groupSize ?? 128, symmetric: args.symmetric },
     seed: args.seed,
     signal,
     onMeasured: ({ what, perplexity, done, total }) => {

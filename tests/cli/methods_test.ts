@@ -24,6 +24,8 @@ async function chain(parts: string[], set: string[] = []): Promise<string> {
 Deno.test("a chain of methods runs in the order given", async () => {
   assert.equal(await chain(["rtn"]), "rtn");
   assert.equal(await chain(["awq", "rtn"]), "awq+rtn");
+  assert.equal(await chain(["awq", "gptq"]), "awq+gptq");
+  assert.equal(await chain(["smoothquant", "awq"]), "smoothquant+awq");
   assert.equal(await chain([`${FIXTURES}/idle.ts`, "rtn"]), "idle+rtn");
   assert.equal(await chain([`${FIXTURES}/rounder.ts`]), "my-rounder");
   assert.equal(await chain(["awq", `${FIXTURES}/rounder.ts`]), "awq+my-rounder");
@@ -43,6 +45,19 @@ Deno.test("in a chain only the last method rounds", async () => {
   });
   // A plugin after it that only transforms leaves the rounding to it.
   assert.equal(await chain(["rtn", `${FIXTURES}/idle.ts`]), "rtn+idle");
+});
+
+Deno.test("bits, groups and format suit the method that rounds, unless they are given", async () => {
+  const none = { ...OPTIONS, bits: undefined, groupSize: undefined };
+  const usual = async (parts: string[], options: MethodOptions): Promise<unknown[]> => {
+    const { bits, groupSize, format } = await buildChain(parts, options, new PluginSettings([]));
+    return [bits, groupSize, format];
+  };
+  assert.deepEqual(await usual(["awq"], none), [4, 128, "awq-gemm"]);
+  assert.deepEqual(await usual([`${FIXTURES}/rounder.ts`], none), [4, 128, "awq-gemm"]);
+  assert.deepEqual(await usual(["smoothquant"], none), [8, -1, "int-quantized"]);
+  assert.deepEqual(await usual(["smoothquant", "awq"], none), [4, 128, "awq-gemm"]);
+  assert.deepEqual(await usual(["smoothquant"], OPTIONS), [3, 32, "int-quantized"]);
 });
 
 Deno.test("--set reaches a plugin by its name and by that of its file", async () => {
@@ -116,5 +131,5 @@ Deno.test("a chain is read as it is written, and an unknown method is refused wi
   assert.deepEqual(parse("./a.ts+npm:@me/b@1.0.0+rtn"), ["./a.ts", "npm:@me/b@1.0.0", "rtn"]);
   assert.match(String(parse("awp")), /awp.*did you mean awq/);
   assert.match(String(parse("awq+")), /is unknown.*use awq/);
-  assert.match(String(parse("magic")), /magic.*use awq, gptq, rtn/);
+  assert.match(String(parse("magic")), /magic.*use awq, gptq, rtn, smoothquant/);
 });
