@@ -86,12 +86,25 @@ export interface MatMulNBits {
   readonly accuracyLevel: 0 | 4;
 }
 
-/** The model's bytes: input `x` [T, K], outputs `y0`, `y1`, ... [T, N], one node for each weight. */
+/** Rows of N, the first `by` of which come last. */
+function turned<Data extends Uint8Array | Float32Array>(data: Data, N: number, by: number): Data {
+  const at = data.length / N * by;
+  const all = data.slice() as Data;
+  all.set(data.subarray(at));
+  all.set(data.subarray(0, at), data.length - at);
+  return all;
+}
+
+/**
+ * The model's bytes: input `x` [T, K], outputs `y0`, `y1`, ... [T, N], one node for each weight. No two weights are
+ * equal, or the runtime would keep one for all: each has its rows in another order, the last one in the given one.
+ */
 export function matMulNBitsModel(shape: MatMulNBits, weight: Int4Blocks): Bytes {
   const { T, N, K, block, copies } = shape;
   const blocks = K / block;
   const graph: Bytes[] = [text(2, "products"), value(11, "x", [T, K])];
   for (let i = 0; i < copies; i++) {
+    const by = copies - 1 - i;
     graph.push(
       message(
         1,
@@ -106,9 +119,9 @@ export function matMulNBitsModel(shape: MatMulNBits, weight: Int4Blocks): Bytes 
         attribute("accuracy_level", shape.accuracyLevel),
         text(7, "com.microsoft"),
       ),
-      tensor(`codes${i}`, UINT8, [N, blocks, block / 2], weight.codes),
-      tensor(`scales${i}`, FLOAT, [N * blocks], weight.scales),
-      tensor(`zeros${i}`, UINT8, [weight.zeros.length], weight.zeros),
+      tensor(`codes${i}`, UINT8, [N, blocks, block / 2], turned(weight.codes, N, by)),
+      tensor(`scales${i}`, FLOAT, [N * blocks], turned(weight.scales, N, by)),
+      tensor(`zeros${i}`, UINT8, [weight.zeros.length], turned(weight.zeros, N, by)),
       value(12, `y${i}`, [T, N]),
     );
   }

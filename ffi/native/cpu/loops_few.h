@@ -15,7 +15,11 @@ inline void few_tile(const float* x, size_t K, const typename Load::Element* w, 
   const size_t whole = K / V::width * V::width;
   for (size_t k = 0; k < whole; k += V::width) {
     V row[R];
-    for (size_t r = 0; r < R; ++r) row[r] = Load::load(w + r * K + k);
+    for (size_t r = 0; r < R; ++r) {
+      row[r] = Load::load(w + r * K + k);
+      // The rows after these begin in pages that the processor knows nothing of yet. (Asking past the end does no harm.)
+      if constexpr (T == 1) __builtin_prefetch(w + (R + r) * K + k, 0, 2);
+    }
     for (size_t t = 0; t < T; ++t) {
       const V in = V::load(x + t * K + k);
       for (size_t r = 0; r < R; ++r) sum[t][r] = fma(in, row[r], sum[t][r]);
