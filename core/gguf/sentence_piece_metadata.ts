@@ -36,6 +36,17 @@ export function sentencePieceMetadata(
     return kind === "normal" && isByte(text) ? TOKEN_TYPES.byte : TOKEN_TYPES[kind];
   });
   const others = unnamedJoins(tokens, merges, places);
+  const warnings: string[] = [];
+  if (others > 0) {
+    warnings.push(
+      `${others} tokens can be joined in ways that tokenizer.json has no merge for: llama.cpp may cut some words differently`,
+    );
+  }
+  if (tokens.filter(({ text }) => isByte(text)).length < 256) {
+    warnings.push(
+      "the vocabulary lacks tokens for single bytes: llama.cpp fails on characters that are not in it",
+    );
+  }
   return {
     values: new Map<string, GgufValue>([
       ["tokenizer.ggml.model", { type: "string", value: "llama" }],
@@ -45,9 +56,7 @@ export function sentencePieceMetadata(
       ["tokenizer.ggml.token_type", { type: "i32s", value: types }],
       ["tokenizer.ggml.add_space_prefix", { type: "bool", value: addsSpace(definition) }],
     ]),
-    warning: others === 0
-      ? undefined
-      : `${others} tokens can be joined in ways that tokenizer.json has no merge for: llama.cpp may cut some words differently`,
+    warning: warnings.length === 0 ? undefined : warnings.join("; "),
   };
 }
 
