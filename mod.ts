@@ -97,6 +97,9 @@ export {
   type ScaledChannels,
   studySalience,
 } from "./core/inspect/study_salience.ts";
+export { type LintFinding, lintModel, type LintReport } from "./core/inspect/lint_model.ts";
+export type { ParallelFit } from "./core/inspect/lint_parallel.ts";
+export type { LintTarget } from "./core/inspect/lint_target.ts";
 export type { ModelConfig, RopeConfig } from "./core/model/config.ts";
 export type {
   Family,
