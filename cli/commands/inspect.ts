@@ -8,7 +8,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
-import { integer, string } from "@optique/core/valueparser";
+import { choice, integer, string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
 import {
   backendOptions,
@@ -25,6 +25,15 @@ export const inspectCommand = command(
   object({
     command: constant("inspect"),
     model: modelArgument,
+    target: optional(
+      option(
+        "--for",
+        choice(["vllm", "sglang", "transformers", "llama.cpp"], { metavar: "ENGINE" }),
+        {
+          description: message`Say whether this engine loads it, and if not why`,
+        },
+      ),
+    ),
     salience: option("--salience", {
       description: message`Name the input channels whose activations are largest, linear by linear`,
     }),
@@ -56,7 +65,7 @@ export const inspectCommand = command(
     description:
       message`Family, format, bits, groups and sizes of a checkpoint, linear by linear; with --salience the channels that quantization should protect, and with --text the first two tables of the AWQ paper on this model. Calibration and grid matter to --salience only.`,
     footer:
-      message`Examples: salient inspect out/tiny-awq, or salient inspect models/salient-tiny --salience --text held-out --seq-len 256 --svg salience.svg`,
+      message`Examples: salient inspect out/tiny-awq --for vllm, or salient inspect models/salient-tiny --salience --text held-out --seq-len 256 --svg salience.svg`,
   },
 );
 

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { inspectModel, openModel } from "../../mod.ts";
+import { inspectModel, lintModel, openModel } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { InspectArguments } from "../commands/inspect.ts";
 import { formatBytes } from "../format.ts";
 import { printJson, printLine } from "../output.ts";
 import { formatTable } from "../table.ts";
+import { printLint } from "./lint.ts";
 import { checkSalienceOptions, findSalience, printSalience } from "./salience.ts";
 
 /** Prints a checkpoint's format and sizes, and the channels that matter most if they were asked for. */
@@ -19,9 +20,18 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
   using model = await openModel(args.model, backend);
   const found = inspectModel(model);
   const salience = args.salience ? await findSalience(args, model, signal) : undefined;
-  if (args.json) return printJson(salience === undefined ? found : { ...found, salience });
+  const lint = args.target === undefined ? undefined : lintModel(model, args.target);
+  if (args.json) {
+    const more = {
+      ...(salience === undefined ? {} : { salience }),
+      ...(lint === undefined ? {} : { lint }),
+    };
+    return printJson({ ...found, ...more });
+  }
   const grid = found.format === "safetensors"
     ? "not quantized"
+    : found.format === "gguf"
+    ? [...new Set(found.linears.map(({ stored }) => stored))].join(", ")
     : `${found.bits ?? "mixed"} bits in ${
       found.groupSize === -1 ? "whole rows" : `groups of ${found.groupSize ?? "several sizes"}`
     }`;
@@ -31,6 +41,7 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
       `${found.bitsPerWeight.toFixed(3)} bits a weight in the blocks, ` +
       `${formatBytes(found.otherBytes)} outside them`,
   );
+  if (lint !== undefined) printLint(lint);
   printLine();
   printLine(formatTable(
     ["linear", "out", "in", "stored", "bits", "group", "bytes"],

@@ -29,6 +29,8 @@ export interface TensorEntry {
   readonly offset: number;
   /** Length in bytes. */
   readonly byteLength: number;
+  /** Name of the blocks that it is stored in, where those are not numbers of `dtype` (GGUF). */
+  readonly blocks?: string;
 }
 
 /** A checkpoint directory that is open for reading; its files are mapped, never read whole. */

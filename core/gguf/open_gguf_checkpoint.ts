@@ -64,6 +64,7 @@ export async function openGgufCheckpoint(path: string, backend: Backend): Promis
       file: path.split("/").at(-1) ?? path,
       offset,
       byteLength,
+      ...(GGML_TYPES[type].values > 1 ? { blocks: type } : {}),
     });
     const rowOf = turned ? (n: number) => interleavedRow(n, settings.headDim) : undefined;
     sources.set(name, { type, offset, rowOf });

@@ -6,6 +6,7 @@
 
 import type { Model } from "../model/model.ts";
 import { sizeOf } from "../tensor.ts";
+import { storedFormat } from "./stored_format.ts";
 
 /** One linear of a report. */
 export interface InspectedLinear {
@@ -13,7 +14,7 @@ export interface InspectedLinear {
   readonly name: string;
   /** [out, in]. */
   readonly shape: readonly [number, number];
-  /** Element type of a plain weight, or the format of a quantized one. */
+  /** Element type of a plain weight, the blocks of one in a GGUF file, or the format of a quantized one. */
   readonly stored: string;
   /** Bits of a stored integer; bits of the element type where it is plain. */
   readonly bits: number;
@@ -27,7 +28,7 @@ export interface InspectedLinear {
 export interface Inspection {
   /** Its directory. */
   readonly model: string;
-  /** `safetensors` where all is plain, else the format of the quantized linears. */
+  /** `safetensors` where all is plain, `gguf`, else the format of the quantized linears. */
   readonly format: string;
   /** Bits of the quantized linears; null where they differ or there are none. */
   readonly bits: number | null;
@@ -82,7 +83,9 @@ export function inspectModel(model: Model): Inspection {
     return {
       name: linear.name,
       shape: linear.shape,
-      stored: stored === undefined ? (plain?.dtype ?? linear.dtype) : quantized?.format ?? "",
+      stored: stored === undefined
+        ? (plain?.blocks ?? plain?.dtype ?? linear.dtype)
+        : quantized?.format ?? "",
       bits: stored?.bits ?? (bytes * 8) / weights,
       groupSize: stored?.groupSize ?? null,
       bytes,
@@ -92,7 +95,7 @@ export function inspectModel(model: Model): Inspection {
   const weights = linears.reduce((sum, { shape: [n, k] }) => sum + n * k, 0);
   return {
     model: model.directory,
-    format: quantized?.format ?? "safetensors",
+    format: storedFormat(model),
     bits: quantized?.bits ?? null,
     groupSize: quantized?.groupSize ?? null,
     family: model.family.name,

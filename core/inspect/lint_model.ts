@@ -7,6 +7,7 @@
 import type { Model, StoredLinear } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { type FormatSupport, type LintTarget, TARGETS, type TargetSupport } from "./lint_target.ts";
+import { storedFormat } from "./stored_format.ts";
 import { lintParallel, type ParallelFit } from "./lint_parallel.ts";
 
 /** Something that an engine will not take, or not well. */
@@ -55,7 +56,7 @@ interface Stored {
  */
 export function lintModel(model: Model, target: LintTarget): LintReport {
   const engine = TARGETS[target];
-  const format = formatOf(model);
+  const format = storedFormat(model);
   const support = Object.hasOwn(engine.formats, format) ? engine.formats[format] : undefined;
   if (support === undefined) {
     const known = Object.keys(engine.formats).join(", ");
@@ -84,11 +85,6 @@ export function lintModel(model: Model, target: LintTarget): LintReport {
     findings,
     tensorParallel: engine.tensorParallel ? lintParallel(model, support) : [],
   };
-}
-
-function formatOf(model: Model): string {
-  if (model.directory.endsWith(".gguf")) return "gguf";
-  return model.quantization?.format ?? "safetensors";
 }
 
 function lintNote(target: string, { note }: FormatSupport): LintFinding[] {
