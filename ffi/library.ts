@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { SalientError } from "../core/backend.ts";
-import { libraryFileName, platformName } from "./native/platform.ts";
+import { libraryFileName, manifestFileName, platformName } from "./native/platform.ts";
 import { ABI_VERSION, type NativeInterface, SYMBOLS } from "./symbols.ts";
 
 /** The functions of an open library. */
@@ -67,6 +67,10 @@ function reason(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] ?? "";
 }
 
+function buildCommand(backend: string): string {
+  return `deno task build:native${backend === "cuda" ? " --cuda" : ""}`;
+}
+
 /** The SHA-256 that a manifest names. */
 function pinnedHash(manifest: Uint8Array<ArrayBuffer>, file: string): string {
   try {
@@ -98,12 +102,12 @@ export function findLibrary(backend: string, options: LibraryOptions = {}): Libr
   const local = new URL(`build/${platform}/${name}`, root);
   if (exists(local)) return { url: local, origin: "local build" };
   const url = new URL(`prebuilt/${platform}/${name}`, root);
-  const manifest = readFile(new URL("manifest.json", url), backend);
+  const manifest = readFile(new URL(manifestFileName(backend), url), backend);
   const bytes = readFile(url, backend);
   if (manifest === undefined || bytes === undefined) {
     throw new SalientError(
       "backend",
-      `There is no ${backend} library for ${platform}: build it with deno task build:native`,
+      `There is no ${backend} library for ${platform}: build it with ${buildCommand(backend)}`,
     );
   }
   const hash = createHash("sha256").update(bytes).digest("hex");
@@ -111,7 +115,7 @@ export function findLibrary(backend: string, options: LibraryOptions = {}): Libr
     throw new SalientError(
       "backend",
       `The ${backend} library is not the one its manifest names: restore ${url.pathname}, or build it ` +
-        "with deno task build:native",
+        `with ${buildCommand(backend)}`,
       { file: url.pathname },
     );
   }
@@ -152,7 +156,7 @@ export class NativeLibrary implements Disposable {
     if (version !== wanted) {
       library[Symbol.dispose]();
       const remedy = location.origin === "local build"
-        ? "rebuild it with deno task build:native"
+        ? `rebuild it with ${buildCommand(backend)}`
         : "install the package again";
       throw new SalientError(
         "backend",
@@ -177,7 +181,7 @@ export class NativeLibrary implements Disposable {
 
   /** Instruction set and threads, for people. */
   describe(): string {
-    const buffer = new Uint8Array(128);
+    const buffer = new Uint8Array(256);
     const length = this.symbols.salient_describe(buffer, buffer.length);
     return new TextDecoder().decode(buffer.subarray(0, length));
   }

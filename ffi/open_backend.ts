@@ -6,6 +6,7 @@
 
 import { type Backend, SalientError } from "../core/backend.ts";
 import { createCpuBackend } from "./cpu/cpu_backend.ts";
+import { createCudaBackend } from "./cuda/cuda_backend.ts";
 import { createReferenceBackend } from "./reference/reference_backend.ts";
 
 /** Names that {@linkcode openBackend} takes. */
@@ -18,27 +19,43 @@ export interface OpenBackendOptions {
    * each core.
    */
   threads?: number | undefined;
+  /** The CUDA device's number, from 0; one device serves a process. Default: 0. */
+  device?: number | undefined;
 }
 
 function openCpu(options: OpenBackendOptions): Backend {
   return createCpuBackend(options.threads === undefined ? {} : { threads: options.threads });
 }
 
-/** The CPU library, or the reference with the reason why in its detail. */
-function openBest(options: OpenBackendOptions): Backend {
+function openCuda(options: OpenBackendOptions): Backend {
+  return createCudaBackend(options.device === undefined ? {} : { device: options.device });
+}
+
+/** What `open` gives, or the reason why it cannot be used here. */
+function attempt(open: () => Backend): Backend | string {
   try {
-    return openCpu(options);
+    return open();
   } catch (error) {
     if (!(error instanceof SalientError) || error.code !== "backend") throw error;
-    const reference = createReferenceBackend();
-    return { ...reference, detail: `${reference.detail}, slow; ${error.message}` };
+    return error.message;
   }
 }
 
+/** CUDA where a device answers, else the CPU library, else the reference; the detail says why no better one. */
+function openBest(options: OpenBackendOptions): Backend {
+  const cuda = attempt(() => openCuda(options));
+  if (typeof cuda !== "string") return cuda;
+  if (options.device !== undefined) throw new SalientError("backend", cuda);
+  const cpu = attempt(() => openCpu(options));
+  if (typeof cpu !== "string") return { ...cpu, detail: `${cpu.detail}; ${cuda}` };
+  const reference = createReferenceBackend();
+  return { ...reference, detail: `${reference.detail}, slow; ${cpu}; ${cuda}` };
+}
+
 /**
- * Opens a backend. `"auto"` takes the CPU library where it can be opened, else the TypeScript reference,
- * whose `detail` then says why. Throws a backend error where the named one cannot be used, a usage error
- * for a name that this version has no backend for.
+ * Opens a backend. `"auto"` takes the CUDA library where a device answers, else the CPU library, else the
+ * TypeScript reference; its `detail` then says why. Throws a backend error where the named one cannot be
+ * used, a usage error for a name that there is no backend for.
  *
  * @example The sum of two tensors
  * ```ts
@@ -64,10 +81,7 @@ export async function openBackend(
     case "reference":
       return createReferenceBackend();
     case "cuda":
-      throw new SalientError(
-        "usage",
-        "This version has no CUDA backend: use cpu, reference or auto",
-      );
+      return openCuda(options);
     default:
       throw new SalientError(
         "usage",

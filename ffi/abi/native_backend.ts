@@ -19,7 +19,7 @@ import { tensorOps } from "./tensor_ops.ts";
 export function createNativeBackend(name: string, library: NativeLibrary): Backend {
   const session = new NativeSession(library);
   function peakRssBytes(): number {
-    const reals = new Float64Array(3);
+    const reals = new Float64Array(4);
     session.unwrap(session.symbols.salient_memory(reals), "peakRssBytes");
     return reals[1] ?? 0;
   }

@@ -1,5 +1,5 @@
 /**
- * Builds the native CPU library with g++ (or another compiler that takes its flags).
+ * Builds the native libraries: the CPU library with g++ (or another compiler that takes its flags).
  *
  *     deno task build:native              into ffi/native/build/<os>-<arch>/, which is opened first
  *     deno task build:native --prebuilt   also into ffi/native/prebuilt/<os>-<arch>/, with a manifest
@@ -11,9 +11,12 @@
  * `--target linux-aarch64` builds for another system than this one (see `target.ts`), `--target all` for each
  * one whose library is committed. Linux on x86_64 and, cross-compiled, on aarch64 have been tried.
  *
+ * The CUDA library is built with `--cuda`, its emulation with `--emulated` (see `build_cuda.ts`).
+ *
  * @module
  */
 
+import { buildCuda, checkCuda } from "./build_cuda.ts";
 import {
   abiVersion,
   compileFlags,
@@ -174,6 +177,7 @@ async function check(): Promise<void> {
       wrong++;
     }
   }
+  if (!await checkCuda()) wrong++;
   if (wrong > 0) Deno.exit(1);
 }
 
@@ -219,16 +223,20 @@ function parse(args: readonly string[]): { flags: Set<string>; values: Map<strin
   for (let i = 0; i < args.length; i++) {
     const [name = "", ...rest] = (args[i] ?? "").split("=");
     const value = rest.length > 0 ? rest.join("=") : undefined;
-    if (["--compiler", "--target"].includes(name)) values.set(name, value ?? args[++i] ?? "");
-    else if (name === "--sanitize") values.set(name, value ?? "address");
-    else if (["--prebuilt", "--check", "--test"].includes(name) && value === undefined) {
+    if (["--arch", "--compiler", "--target"].includes(name)) {
+      values.set(name, value ?? args[++i] ?? "");
+    } else if (name === "--sanitize") values.set(name, value ?? "address");
+    else if (
+      ["--prebuilt", "--check", "--test", "--cuda", "--emulated"].includes(name) &&
+      value === undefined
+    ) {
       flags.add(name);
     } else {
       usage(
         `Unknown option ${
           args[i]
         }: use --prebuilt, --check, --test, --sanitize, --sanitize=thread, ` +
-          "--target NAME or --compiler NAME",
+          "--target NAME, --compiler NAME, --cuda, --arch NAME or --emulated",
       );
     }
   }
@@ -247,6 +255,14 @@ async function main(args: readonly string[]): Promise<void> {
   const { flags, values } = parse(args);
   if (flags.has("--check")) return await check();
   const sanitizer = values.get("--sanitize");
+  if (flags.has("--cuda") || flags.has("--emulated")) {
+    return await buildCuda({
+      emulated: flags.has("--emulated"),
+      sanitize: sanitizer !== undefined,
+      prebuilt: flags.has("--prebuilt"),
+      architectures: values.get("--arch")?.split(","),
+    });
+  }
   if (sanitizer !== undefined && SANITIZERS[sanitizer] === undefined) {
     usage(`Unknown sanitizer ${sanitizer}: use ${Object.keys(SANITIZERS).join(" or ")}`);
   }

@@ -14,3 +14,8 @@ export function libraryFileName(backend: string, os: string = Deno.build.os): st
   if (os === "windows") return `salient_${backend}.dll`;
   return `libsalient_${backend}.${os === "darwin" ? "dylib" : "so"}`;
 }
+
+/** File name of the manifest beside a prebuilt library. */
+export function manifestFileName(backend: string): string {
+  return backend === "cpu" ? "manifest.json" : `manifest_${backend}.json`;
+}

@@ -52,10 +52,13 @@ SALIENT_API int32_t salient_set_threads(uint32_t count);
 SALIENT_API int32_t salient_force_isa(uint32_t level);
 /* Says what a device is. text: its name, UTF-8, at most `length` bytes. reals[8]: devices there are (0 for the CPU
    library), major and minor compute capability, bytes of memory, bytes free, versions of the driver and of the
-   runtime (1000 major + 10 minor), bytes of the name. The first call that succeeds chooses the device for the process. */
+   runtime (1000 major + 10 minor), bytes of the name. */
 SALIENT_API int32_t salient_device(uint32_t index, uint8_t* text, uint32_t length, double* reals);
-/* reals[3], all of this process: bytes of living tensors and packed weights, highest resident set so far,
-   bytes kept for reuse. */
+/* Chooses the device for the whole process; refused where another one is in use. Without it the first call that
+   needs a device chooses device 0. */
+SALIENT_API int32_t salient_choose_device(uint32_t index);
+/* reals[4], all of this process: bytes of living tensors and packed weights, highest resident set so far,
+   bytes kept for reuse, most bytes taken of a device so far. */
 SALIENT_API int32_t salient_memory(double* reals);
 /* reals[1]: bytes that these handles keep allocated. Memory that several share counts once, files do not. */
 SALIENT_API int32_t salient_allocated(const uint32_t* handles, uint32_t count, double* reals);

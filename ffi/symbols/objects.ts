@@ -43,9 +43,15 @@ export const OBJECT_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_choose_device: {
+    parameters: [
+      "u32", // uint32_t index
+    ],
+    result: "i32",
+  },
   salient_memory: {
     parameters: [
-      "buffer", // double reals[3]
+      "buffer", // double reals[4]
     ],
     result: "i32",
   },

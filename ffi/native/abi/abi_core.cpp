@@ -81,11 +81,12 @@ void check_range(const File& file, uint64_t offset, uint64_t length) {
 uint32_t salient_abi_version(void) { return SALIENT_ABI_VERSION; }
 
 int32_t salient_memory(double* reals) {
-  return guard([&] {
+  return guard_anywhere([&] {
     check_buffer(reals, "the figures");
     reals[0] = static_cast<double>(allocated_bytes());
     reals[1] = peak_rss();
     reals[2] = static_cast<double>(cached_bytes());
+    reals[3] = static_cast<double>(peak_device_bytes());
   });
 }
 
@@ -113,7 +114,7 @@ int32_t salient_trim(void) {
 }
 
 int32_t salient_release(uint32_t handle) {
-  return guard([&] { release(handle); });
+  return guard_anywhere([&] { release(handle); });
 }
 
 // ---------------------------------------------------------------------------------------------------

@@ -33,13 +33,11 @@ class Call {
   void finish();
 };
 
-// Runs the body of an exported function. Nothing leaves it but a status.
+// Runs the body of an exported function that needs no device. Nothing leaves it but a status.
 template <class Body>
-int32_t guard(Body&& body) noexcept {
+int32_t guard_anywhere(Body&& body) noexcept {
   try {
-    Call call;
     body();
-    call.finish();
     return SALIENT_OK;
   } catch (const Failure& failure) {
     return keep_failure(failure.code, failure.text);
@@ -50,6 +48,16 @@ int32_t guard(Body&& body) noexcept {
   } catch (...) {
     return keep_failure(SALIENT_INTERNAL, "Unknown failure");
   }
+}
+
+// Runs the body of an exported function.
+template <class Body>
+int32_t guard(Body&& body) noexcept {
+  return guard_anywhere([&] {
+    Call call;
+    body();
+    call.finish();
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -64,15 +72,20 @@ class Block {
   Block& operator=(const Block&) = delete;
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }
+  // What the library that made it keeps with it.
+  const std::shared_ptr<void>& extra() const { return extra_; }
 
  private:
   uint8_t* data_;
   size_t bytes_;
   size_t capacity_;
+  std::shared_ptr<void> extra_;
 };
 
 size_t allocated_bytes();
 size_t cached_bytes();
+// Most bytes that this library has taken of a device so far; 0 where tensors are host memory.
+size_t peak_device_bytes();
 // Counts memory that is held outside blocks (packed weights).
 void count_allocated(size_t bytes);
 void count_freed(size_t bytes);
@@ -115,6 +128,7 @@ struct Tensor final : Object {
   uint8_t* data = nullptr;
   std::shared_ptr<Block> block;  // one of the two owns `data`; both are there in the copy of a file's view that
   std::shared_ptr<File> file;    // resident() made
+  std::shared_ptr<Tensor> copy;  // that copy, kept by the view; only resident() and forget_resident() touch it
 
   Tensor(DType dtype, std::vector<uint32_t> shape);
   size_t rows() const { return shape.empty() ? 1 : shape[0]; }

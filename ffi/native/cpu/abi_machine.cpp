@@ -41,3 +41,9 @@ int32_t salient_device(uint32_t index, uint8_t*, uint32_t, double* reals) {
     std::fill(reals, reals + 8, 0.0);
   });
 }
+
+int32_t salient_choose_device(uint32_t index) {
+  return guard([&] {
+    if (index != 0) fail(SALIENT_INVALID, "The processor has the number 0, there is no %u", index);
+  });
+}

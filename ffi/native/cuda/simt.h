@@ -20,8 +20,9 @@
 // - PTX has no meaning here: put it behind a function that has a body for SALIENT_EMULATED too.
 // - Both compilers round every operation on its own (--fmad=false, -ffp-contract=off). Write fmaf where a fused
 //   multiply-add is meant; in sums it should be, in what decides an integer never.
-// - Device memory must not be touched by host code: the emulation makes it unreadable outside of kernels, so
-//   that a mistake ends the program here as it would on a GPU. Copies go through device.h.
+// - Device memory must not be touched by host code. With SALIENT_EMULATED_PROTECT=1 in the environment the emulation
+//   makes it unreadable outside of kernels, so that a mistake ends the program here as it would on a GPU. Copies go
+//   through device.h.
 #pragma once
 
 #include <cstddef>

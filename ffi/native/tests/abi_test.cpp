@@ -164,7 +164,7 @@ class Caller {
       case 15: return salient_scale_rows(handle(), floats(count, 0.5, 2).data(), count, out);
       case 16: return salient_scale_gram(handle(), floats(count, 0.5, 2).data(), count);
       case 17: {
-        double reals[3];
+        double reals[4];
         return salient_summarize(handle(), reals);
       }
       case 18: return salient_quantize(handle(), grid(), optional(), out);
@@ -293,7 +293,7 @@ int main() {
   std::vector<std::thread> threads;
   for (uint32_t seed = 2; seed < 6; seed++) threads.emplace_back(random_calls, seed, 1500, path);
   for (std::thread& thread : threads) thread.join();
-  double reals[3];
+  double reals[4];
   check(salient_memory(reals) == 0 && reals[0] == 0, "no memory is left allocated");
   check(salient_trim() == 0, "trim");
   std::remove(path.c_str());

@@ -12,9 +12,8 @@ namespace {
 
 struct Memory {
   std::mutex mutex;
-  std::map<unsigned char*, size_t> blocks;  // bytes mapped
-  size_t used = 0;
-  size_t opened = 0;
+  std::map<unsigned char*, size_t> blocks;
+  size_t used = 0, opened = 0;
 };
 Memory& memory() {
   static auto* instance = new Memory;
@@ -28,16 +27,21 @@ size_t size_of_device() {
   return (mebibytes == 0 ? 2048 : mebibytes) << 20;
 }
 
+// Whether memory is out of reach between kernels. Every launch then costs two system calls for each block, so it is for
+// a run of its own; the address sanitizer needs blocks of malloc, whose ends it looks after.
+bool protects() {
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool kProtects = false;  // the sanitizer looks after the ends of blocks of malloc instead
+  return false;
 #else
-constexpr bool kProtects = true;
+  static const bool asked = std::getenv("SALIENT_EMULATED_PROTECT") != nullptr;
+  return asked;
 #endif
+}
 
-size_t mapped_size(size_t bytes) { return kProtects ? (bytes + 4095) / 4096 * 4096 : bytes; }
+size_t mapped_size(size_t bytes) { return protects() ? (bytes + 4095) / 4096 * 4096 : bytes; }
 
 void protect(const Memory& all, int how) {
-  if (!kProtects) return;
+  if (!protects()) return;
   for (const auto& [data, bytes] : all.blocks) mprotect(data, bytes, how);
 }
 
@@ -61,15 +65,16 @@ void* allocate(size_t bytes) {
   const size_t size = mapped_size(bytes == 0 ? 1 : bytes);
   if (size > size_of_device() - all.used) return nullptr;
   void* data;
-  if (kProtects) {
+  if (protects()) {
     data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) return nullptr;
+    std::memset(data, 0xff, size);
+    if (all.opened == 0) mprotect(data, size, PROT_NONE);
   } else {
     data = std::malloc(size);
     if (data == nullptr) return nullptr;
+    std::memset(data, 0xff, size);
   }
-  std::memset(data, 0xff, size);
-  if (kProtects && all.opened == 0) mprotect(data, size, PROT_NONE);
   all.blocks.emplace(static_cast<unsigned char*>(data), size);
   all.used += size;
   return data;
@@ -81,7 +86,7 @@ void free(void* data) {
   const auto found = all.blocks.find(static_cast<unsigned char*>(data));
   if (found == all.blocks.end()) std::abort();
   all.used -= found->second;
-  if (kProtects) munmap(data, found->second);
+  if (protects()) munmap(data, found->second);
   else std::free(data);
   all.blocks.erase(found);
 }

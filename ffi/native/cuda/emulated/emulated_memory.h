@@ -1,11 +1,12 @@
-// Device memory of the emulation: unreadable unless a kernel or a copy runs.
+// Device memory of the emulation: with SALIENT_EMULATED_PROTECT in the environment
+// unreadable unless a kernel or a copy runs.
 #pragma once
 
 #include <cstddef>
 
 namespace emulated {
 
-// Makes all device memory accessible while it lives. Not more than one at a time for each thread.
+// Makes all device memory accessible while it lives.
 class Opened {
  public:
   Opened();

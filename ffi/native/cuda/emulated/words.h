@@ -180,6 +180,9 @@ T atomicCAS(T* at, std::type_identity_t<T> expected, std::type_identity_t<T> val
 // ---------------------------------------------------------------------------------------------------
 // Arithmetic
 
+using std::isfinite;
+using std::isinf;
+using std::isnan;
 using std::max;
 using std::min;
 

@@ -1,0 +1,175 @@
+// The simple operations of a forward pass: one thread for an element, one block for a row.
+#include "../abi/elementwise.h"
+
+#include <cmath>
+
+#include "memory.h"
+#include "numbers.h"
+
+namespace salient {
+namespace {
+
+constexpr unsigned kThreads = 256;
+
+__device__ __forceinline__ size_t here() { return static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
+
+template <class... Parameters, class... Arguments>
+void for_each(const char* name, void (*kernel)(Parameters...), size_t count, Arguments&&... arguments) {
+  if (count == 0) return;
+  simt::launch(name, kernel, simt::blocks(count, kThreads), kThreads, 0, arguments...);
+}
+
+__global__ void convert_kernel(const void* source, DType from, void* target, DType to, size_t n) {
+  const size_t i = here();
+  if (i < n) store(target, to, i, load(source, from, i));
+}
+
+__global__ void embed_kernel(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H) {
+  const size_t i = here();
+  if (i < count * H) out[i] = load(table, type, static_cast<size_t>(ids[i / H]) * H + i % H);
+}
+
+__global__ void rms_norm_kernel(const float* x, const void* weight, DType type, float* out, size_t H, double eps,
+                                double offset) {
+  const float* row = x + blockIdx.x * H;
+  double squares = 0;
+  for (size_t i = threadIdx.x; i < H; i += blockDim.x) squares += static_cast<double>(row[i]) * row[i];
+  const double mean = block_sum(squares) / static_cast<double>(H);
+  const float factor = static_cast<float>(1.0 / sqrt(mean + eps));
+  for (size_t i = threadIdx.x; i < H; i += blockDim.x) {
+    float scale = load(weight, type, i);
+    if (offset != 0) scale = static_cast<float>(scale + offset);
+    out[blockIdx.x * H + i] = row[i] * factor * scale;
+  }
+}
+
+// One thread for a pair.
+__global__ void rope_kernel(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t length,
+                            size_t start, size_t R) {
+  const size_t i = here(), half = R / 2;
+  if (i >= T * heads * half) return;
+  const size_t t = i / half / heads, head = i / half % heads, pair = i % half;
+  const float* angles = table + (start + t % length) * R;
+  const float cosine = angles[pair], sine = angles[half + pair];
+  float* low = x + (t * heads + head) * head_dim + pair;
+  const float a = low[0], b = low[half];
+  low[0] = a * cosine - b * sine;
+  low[half] = b * cosine + a * sine;
+}
+
+__device__ __forceinline__ float activated(float x, Activation activation) {
+  switch (activation) {
+    case Activation::Silu: return x / (1.0f + expf(-x));
+    case Activation::Gelu: return static_cast<float>(0.5 * x * erfc(-x * 0.70710678118654752));
+    default: {
+      // x * sigmoid(2u) is 0.5 x (1 + tanh(u)) without the cancellation.
+      const float twice = 1.5957691216057308f * (x + 0.044715f * x * x * x);
+      return x / (1.0f + expf(-twice));
+    }
+  }
+}
+
+__global__ void gated_kernel(const float* gate, const float* up, float* out, size_t n, Activation activation) {
+  const size_t i = here();
+  if (i < n) out[i] = activated(gate[i], activation) * up[i];
+}
+
+__global__ void add_kernel(float* x, const float* y, size_t n) {
+  const size_t i = here();
+  if (i < n) x[i] += y[i];
+}
+
+__global__ void likelihood_kernel(const float* logits, const int32_t* targets, double* losses, size_t V) {
+  const size_t t = blockIdx.x;
+  const int32_t target = targets[t];
+  if (target < 0) {  // the same for the whole block
+    if (threadIdx.x == 0) losses[t] = 0;
+    return;
+  }
+  const float* row = logits + t * V;
+  __shared__ float tops[32];
+  float top = -INFINITY;
+  bool nan = false;
+  for (size_t i = threadIdx.x; i < V; i += blockDim.x) {
+    nan |= row[i] != row[i];
+    top = fmaxf(top, row[i]);
+  }
+  top = warp_max(top);
+  if (threadIdx.x % 32 == 0) tops[threadIdx.x / 32] = top;
+  __syncthreads();
+  for (unsigned w = 0; w < blockDim.x / 32; w++) top = fmaxf(top, tops[w]);
+  // An infinite shift would turn every term into NaN.
+  const float shift = isinf(top) ? 0.0f : top;
+  double terms = nan ? NAN : 0.0;
+  for (size_t i = threadIdx.x; i < V; i += blockDim.x) terms += static_cast<double>(expf(row[i] - shift));
+  terms = block_sum(terms);
+  if (threadIdx.x == 0) losses[t] = static_cast<double>(shift) + log(terms) - static_cast<double>(row[target]);
+}
+
+__global__ void scale_columns_kernel(const void* w, DType type, const float* factors, float* out, size_t N, size_t K) {
+  const size_t i = here();
+  if (i < N * K) out[i] = load(w, type, i) * factors[i % K];
+}
+
+__global__ void scale_rows_kernel(const void* w, DType type, const float* factors, float* out, size_t N, size_t K) {
+  const size_t i = here();
+  if (i < N * K) out[i] = load(w, type, i) * factors[i / K];
+}
+
+__global__ void scale_gram_kernel(float* gram, const float* factors, size_t K) {
+  const size_t i = here();
+  if (i < K * K) gram[i] *= factors[i / K] * factors[i % K];
+}
+
+}  // namespace
+
+void convert(const void* source, DType from, void* target, DType to, size_t n) {
+  for_each("cast", convert_kernel, n, source, from, target, to, n);
+}
+
+void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H) {
+  if (count == 0) return;
+  const Temporary<int32_t> rows(ids, count);
+  for_each("embed", embed_kernel, count * H, table, type, rows.data(), out, count, H);
+}
+
+void rms_norm(const float* x, const void* weight, DType type, float* out, size_t T, size_t H, double eps, double offset) {
+  if (T == 0) return;
+  simt::launch("rmsNorm", rms_norm_kernel, static_cast<unsigned>(T), kThreads, 0, x, weight, type, out, H, eps, offset);
+}
+
+void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start, size_t R) {
+  for_each("rope", rope_kernel, T * heads * (R / 2), x, table, T, heads, head_dim, T / sequences, start, R);
+}
+
+void gated_activation(const float* gate, const float* up, float* out, size_t n, Activation activation) {
+  for_each("gatedActivation", gated_kernel, n, gate, up, out, n, activation);
+}
+
+void add_in_place(float* x, const float* y, size_t n) { for_each("addInPlace", add_kernel, n, x, y, n); }
+
+void negative_log_likelihood(const float* logits, const int32_t* targets, double* losses, size_t T, size_t V) {
+  if (T == 0) return;
+  const Temporary<int32_t> wanted(targets, T);
+  const Temporary<double> found(T);
+  simt::launch("negativeLogLikelihood", likelihood_kernel, static_cast<unsigned>(T), kThreads, 0, logits, wanted.data(),
+               found.data(), V);
+  found.read(losses);
+}
+
+void scale_columns(const void* w, DType type, const float* factors, float* out, size_t N, size_t K) {
+  const Temporary<float> mine(factors, K);
+  for_each("scaleColumns", scale_columns_kernel, N * K, w, type, mine.data(), out, N, K);
+}
+
+void scale_rows(const void* w, DType type, const float* factors, float* out, size_t N, size_t K) {
+  const Temporary<float> mine(factors, N);
+  for_each("scaleRows", scale_rows_kernel, N * K, w, type, mine.data(), out, N, K);
+}
+
+void scale_gram(float* gram, const float* factors, size_t K) {
+  const Temporary<float> mine(factors, K);
+  for_each("scaleGram", scale_gram_kernel, K * K, gram, mine.data(), K);
+}
+
+}  // namespace salient

@@ -1,0 +1,54 @@
+// Copies of files' views on the device. A view of a file is a place in the host's memory until an operation reads it;
+// the copy is then kept until the view ends or the range of the file is released.
+#include <mutex>
+#include <vector>
+
+#include "../abi/objects.h"
+#include "device.h"
+
+namespace salient {
+namespace {
+
+struct Copies {
+  std::mutex mutex;
+  std::vector<std::weak_ptr<Tensor>> views;  // that have a copy, or had one
+};
+Copies& copies() {
+  static auto* instance = new Copies;
+  return *instance;
+}
+
+}  // namespace
+
+TensorRef resident(TensorRef tensor) {
+  if (tensor->file == nullptr || tensor->block != nullptr || tensor->bytes == 0) return tensor;
+  Copies& all = copies();
+  // Held while the copy is made: two threads that need one view would make two.
+  const std::lock_guard lock(all.mutex);
+  if (tensor->copy != nullptr) return tensor->copy;
+  auto copy = std::make_shared<Tensor>(tensor->dtype, tensor->shape);
+  copy->block = std::make_shared<Block>(copy->bytes);
+  copy->data = copy->block->data();
+  copy->file = tensor->file;
+  device::stage(copy->data, tensor->data, copy->bytes, static_cast<device::Mark*>(copy->block->extra().get()));
+  std::erase_if(all.views, [](const std::weak_ptr<Tensor>& view) { return view.expired(); });
+  all.views.push_back(tensor);
+  tensor->copy = copy;
+  return copy;
+}
+
+void forget_resident(const File& file, uint64_t offset, uint64_t length) {
+  std::vector<TensorRef> ended;  // end after the lock is gone
+  Copies& all = copies();
+  const std::lock_guard lock(all.mutex);
+  for (const std::weak_ptr<Tensor>& held : all.views) {
+    const TensorRef view = held.lock();
+    if (view == nullptr || view->copy == nullptr || view->file.get() != &file) continue;
+    const auto begin = static_cast<uint64_t>(view->data - file.data);
+    if (begin >= offset + length || offset >= begin + view->bytes) continue;
+    ended.push_back(std::move(view->copy));
+    view->copy = nullptr;
+  }
+}
+
+}  // namespace salient
