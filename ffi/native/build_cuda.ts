@@ -59,6 +59,20 @@ function modified(path: string): number {
   }
 }
 
+/** When a source or a header that it includes was changed last, by what the compiler wrote beside the object. */
+function changed(source: string, object: string): number {
+  const own = Math.max(modified(source), modified("cuda_plan.ts"));
+  try {
+    const text = Deno.readTextFileSync(new URL(`${object}.d`, NATIVE_ROOT));
+    const paths = text.slice(text.indexOf(":") + 1).split(/[\s\\]+/);
+    const mine = paths.filter((path) => path !== "" && !path.startsWith("/"));
+    return Math.max(own, ...mine.map((path) => modified(path) || Infinity));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return Infinity;
+    throw error;
+  }
+}
+
 /** Compiles what is newer than its object, two at a time; returns the objects. */
 async function compile(
   files: readonly string[],
@@ -66,18 +80,16 @@ async function compile(
   command: (source: string) => string[],
 ): Promise<string[]> {
   Deno.mkdirSync(new URL(`${folder}/`, NATIVE_ROOT), { recursive: true });
-  const headers = Math.max(
-    ...[...files.filter((path) => path.endsWith(".h")), "cuda_plan.ts"].map(modified),
-  );
   const sources = files.filter((path) => !path.endsWith(".h"));
   const objectOf = (source: string) => `${folder}/${source.replaceAll("/", "_")}.o`;
   const stale = sources.filter((source) =>
-    modified(objectOf(source)) <= Math.max(headers, modified(source))
+    modified(objectOf(source)) <= changed(source, objectOf(source))
   );
   async function work(): Promise<void> {
     for (let source = stale.shift(); source !== undefined; source = stale.shift()) {
       const [program = "", ...args] = command(source);
-      await run(program, [...args, "-c", source, "-o", objectOf(source)]);
+      const object = objectOf(source);
+      await run(program, [...args, "-MMD", "-MF", `${object}.d`, "-c", source, "-o", object]);
     }
   }
   await Promise.all(Array.from({ length: JOBS }, work));

@@ -76,7 +76,8 @@ export function compileFlags(source: string): string[] {
   return [...COMPILE_FLAGS];
 }
 
-function filesOf(folder: string, names: RegExp): string[] {
+/** Paths below `ffi/native/` of a folder's files with such names. */
+export function filesOf(folder: string, names: RegExp): string[] {
   return [...Deno.readDirSync(new URL(`${folder}/`, NATIVE_ROOT))]
     .filter((entry) => entry.isFile && names.test(entry.name))
     .map((entry) => `${folder}/${entry.name}`);

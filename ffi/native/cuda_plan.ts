@@ -7,7 +7,7 @@
  * @module
  */
 
-import { NATIVE_ROOT, sha256 } from "./build_plan.ts";
+import { filesOf, NATIVE_ROOT, sha256 } from "./build_plan.ts";
 
 /** Architectures that the library is compiled for; the last one also as PTX, for what follows. */
 export const CUDA_ARCHITECTURES: readonly string[] = ["80", "86", "89", "90a", "100", "120"];
@@ -65,12 +65,6 @@ export const CUDA_LINK_FLAGS: readonly string[] = [
   "-Xcompiler=-static-libstdc++,-static-libgcc,-pthread",
   "-Xlinker=-s,--build-id=none,-z,defs,-z,nodelete,--exclude-libs,ALL",
 ];
-
-function filesOf(folder: string, names: RegExp): string[] {
-  return [...Deno.readDirSync(new URL(`${folder}/`, NATIVE_ROOT))]
-    .filter((entry) => entry.isFile && names.test(entry.name))
-    .map((entry) => `${folder}/${entry.name}`);
-}
 
 /** Paths of the CUDA library's sources and headers below `ffi/native/`, sorted. */
 export function cudaFiles(): string[] {
