@@ -24,14 +24,30 @@ import { tensorCases } from "./suite/tensor_cases.ts";
 /** Registers one case; its body is given the backend under test and the reference. */
 export type RegisterCase = (label: string, body: (pair: Pair) => void | Promise<void>) => void;
 
+/** What a backend does in another way than the CPU library. */
+export interface SuiteOptions {
+  /**
+   * Packed weights are multiplied with inputs of 16 bits: results differ by up to this part of the sum of
+   * their terms' sizes. Default: they are those of the reference.
+   */
+  packedTolerance?: number;
+  /** Whether it has error compensation. Default: true. */
+  compensates?: boolean;
+}
+
 /**
  * Registers the suite's cases with `Deno.test`. Each makes a backend, disposes everything it made with it,
  * and checks that no tensor is left before it disposes the backend.
  *
  * @param name Starts the cases' names, for example `"cpu avx2"`.
  * @param make Makes the backend under test; called once for each case.
+ * @param options What it does in another way.
  */
-export function runBackendSuite(name: string, make: () => Backend): void {
+export function runBackendSuite(
+  name: string,
+  make: () => Backend,
+  options: SuiteOptions = {},
+): void {
   const register: RegisterCase = (label, body) => {
     Deno.test(`${name}: ${label}`, async () => {
       using tested = make();
@@ -46,13 +62,13 @@ export function runBackendSuite(name: string, make: () => Backend): void {
   tensorCases(register);
   castCases(register);
   fileCases(register);
-  linearCases(register);
+  linearCases(register, options.packedTolerance);
   activationCases(register);
   modelCases(register);
   statisticsCases(register);
   quantizeCases(register);
   searchCases(register);
-  compensationCases(register);
+  if (options.compensates ?? true) compensationCases(register);
   packCases(register);
   refusalCases(register);
 }

@@ -7,7 +7,7 @@
 
 #include "../abi/objects.h"
 #include "device.h"
-#include "products.h"
+#include "kernels_text.h"
 
 using namespace salient;
 

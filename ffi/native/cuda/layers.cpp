@@ -5,7 +5,6 @@
 #include "../abi/objects.h"
 #include "kernels.h"
 #include "memory.h"
-#include "products.h"
 
 namespace salient {
 namespace {

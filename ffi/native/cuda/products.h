@@ -1,8 +1,6 @@
 // fp32 products on the device, for statistics and searches.
 #pragma once
 
-#include <string>
-
 #include "product_tile.h"
 
 namespace salient {
@@ -23,8 +21,5 @@ void product(Side a, Stored a_stored, Side b, Stored b_stored, Target c, size_t 
 // gram [K, K] += x^T x of rows [T] of x, `stride` apart; the upper half is a copy of the lower one. Batch z begins
 // `columns` inputs further on in x and K * K elements in gram.
 void gram_product(const float* x, size_t stride, float* gram, size_t T, size_t K, size_t columns = 0, size_t batches = 1);
-
-// What the library's kernels are compiled for, and which of them a device runs; for people.
-std::string kernels_text(uint32_t major, uint32_t minor);
 
 }  // namespace salient
