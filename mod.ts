@@ -157,6 +157,8 @@ export { loadTokenizer } from "./core/tokenizer/load_tokenizer.ts";
 export type { ChatMessage, Tokenizer } from "./core/tokenizer/types.ts";
 export { type BackendName, openBackend, type OpenBackendOptions } from "./ffi/open_backend.ts";
 export { type BackendProbe, probeBackends } from "./ffi/probe_backends.ts";
+export type { CudaDevice } from "./ffi/cuda/cuda_device.ts";
+export { probeDevices } from "./ffi/probe_devices.ts";
 export { createReferenceBackend } from "./ffi/reference/reference_backend.ts";
 export { awq, type AwqOptions, type ClipOptions } from "./plugins/awq/mod.ts";
 export { gptq, type GptqOptions, type RangeOptions } from "./plugins/gptq/mod.ts";

@@ -11,10 +11,8 @@ export async function chooseBackend(
   args: {
     readonly backend: "auto" | "cpu" | "cuda" | "reference";
     readonly threads: number | undefined;
+    readonly device: number | undefined;
   },
 ): Promise<Backend> {
-  return await openBackend(
-    args.backend,
-    args.threads === undefined ? {} : { threads: args.threads },
-  );
+  return await openBackend(args.backend, { threads: args.threads, device: args.device });
 }

@@ -39,6 +39,11 @@ export const backendOptions = {
       description: message`Threads of the cpu backend; one on each core if not given`,
     }),
   ),
+  device: optional(
+    option("--device", integer({ metavar: "N", min: 0, max: 1023 }), {
+      description: message`GPU of the cuda backend; doctor lists them (0)`,
+    }),
+  ),
 } as const;
 
 /** Options that describe the integers, for one run. */

@@ -9,12 +9,14 @@ Deno.test("openBackend() opens each backend by name", async () => {
     assert.ok(backend.detail.length > 0);
   }
   using best = await openBackend();
-  assert.equal(best.name, "cpu");
-  assert.match(best.detail, /^\w+, \d+ threads?, /);
+  assert.ok(["cpu", "cuda"].includes(best.name));
+  // The CPU library serves where no GPU answers, and says why.
+  if (best.name === "cpu") assert.match(best.detail, /^\w+, \d+ threads?, .*; .*(CUDA|cuda)/);
 });
 
 Deno.test("openBackend() refuses what is not there", async () => {
-  await assert.rejects(openBackend("cuda"), { code: "usage", message: /no CUDA backend/ });
+  await assert.rejects(openBackend("cuda", { device: -1 }), { code: "usage" });
+  await assert.rejects(openBackend("cuda", { device: 1023 }), { code: "backend" });
   await assert.rejects(openBackend("tpu" as BackendName), {
     code: "usage",
     message: "There is no backend tpu: use auto, cpu, reference or cuda",
@@ -24,10 +26,7 @@ Deno.test("openBackend() refuses what is not there", async () => {
 
 Deno.test("probeBackends() answers for every backend", async () => {
   const probes = await probeBackends();
-  assert.deepEqual(probes.map(({ name, available }) => [name, available]), [
-    ["cuda", false],
-    ["cpu", true],
-    ["reference", true],
-  ]);
+  assert.deepEqual(probes.map(({ name }) => name), ["cuda", "cpu", "reference"]);
+  assert.deepEqual(probes.slice(1).map(({ available }) => available), [true, true]);
   for (const { version, detail } of probes) assert.ok(version.length > 0 && detail.length > 0);
 });

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "product_tile.h"
+
 namespace salient {
 namespace {
 

@@ -1,6 +1,7 @@
 // ||X d^T||^2 of many rows d at once.
 #pragma once
 
+#include "../abi/kernels.h"
 #include "memory.h"
 #include "products.h"
 

@@ -78,6 +78,9 @@ void free_packed(Packed* packed) {
 
 size_t packed_bytes(const Packed* packed) { return packed->layout.bytes; }
 
+size_t packed_outputs(const Packed* packed) { return packed->layout.N; }
+size_t packed_inputs(const Packed* packed) { return packed->layout.K; }
+
 void packed_linear(const Packed* packed, const float* x, const float* bias, float* y, size_t T) {
   using enum cuda::Element;
   const uint32_t tokens = size_of(T, "tokens");

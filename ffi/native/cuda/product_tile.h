@@ -6,16 +6,9 @@
 #pragma once
 
 #include "numbers.h"
+#include "products.h"
 
 namespace salient {
-
-// A matrix [count, K] of a product. Element (row, k) is at row * stride + k, or at k * stride + row where the rows are
-// those of the transposed matrix. Batch z begins z * batch elements further on.
-struct Side {
-  const float* data;
-  size_t stride;
-  size_t batch = 0;
-};
 
 constexpr unsigned kProductThreads = 256;
 constexpr uint32_t kProductDepth = 16;
@@ -82,7 +75,7 @@ __device__ __forceinline__ void multiply_tile(float (&sums)[kPer][kPer], TileMem
       load_left.read(left, a, first_row, rows, k + kProductDepth, end);
       load_right.read(right, b, first_column, columns, k + kProductDepth, end);
     }
-#pragma unroll
+#pragma unroll 4
     for (uint32_t d = 0; d < kProductDepth; d++) {
       float x[kPer], y[kPer];
 #pragma unroll

@@ -1,6 +1,8 @@
 // fp32 products with tiles of 128 or, for small ones, 64 rows and columns.
 #include "products.h"
 
+#include "product_tile.h"
+
 namespace salient {
 namespace {
 

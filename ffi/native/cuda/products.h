@@ -1,9 +1,17 @@
 // fp32 products on the device, for statistics and searches.
 #pragma once
 
-#include "product_tile.h"
+#include <cstddef>
 
 namespace salient {
+
+// A matrix [count, K] of a product. Element (row, k) is at row * stride + k, or at k * stride + row where the rows are
+// those of the transposed matrix. Batch z begins z * batch elements further on.
+struct Side {
+  const float* data;
+  size_t stride;
+  size_t batch = 0;
+};
 
 // How a side is stored: rows [count, K], or transposed [K, count].
 enum class Stored { Rows, Columns };

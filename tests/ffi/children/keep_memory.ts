@@ -12,7 +12,7 @@ using backend = createCpuBackend();
 using library = NativeLibrary.open("cpu");
 
 function kept(): number {
-  const reals = new Float64Array(3);
+  const reals = new Float64Array(4);
   library.unwrap(library.symbols.salient_memory(reals), "memory");
   return reals[2] ?? NaN;
 }

@@ -20,7 +20,11 @@ for (const [name, library] of Object.entries(LIBRARIES)) {
   const reason = reasonAgainst(library);
   if (reason === undefined) {
     // Half a unit of the last place of fp16 for the input, and what fp32 sums add.
-    const options = { packedTolerance: 2 ** -11 + 1e-6, compensates: false };
+    const options = {
+      packedTolerance: 2 ** -11 + 1e-6,
+      scaleTolerance: 2 ** -16,
+      compensates: false,
+    };
     runBackendSuite(name, () => createCudaBackend({ library }), options);
   } else Deno.test({ name: `${name}: skipped, ${reason}`, ignore: true, fn() {} });
 }
