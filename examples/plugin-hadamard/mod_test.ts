@@ -2,6 +2,7 @@ import { createReferenceBackend, type Model, openModel, quantizeInMemory } from 
 import { rtn } from "@salient/quant/plugins/rtn";
 import { conformance } from "@salient/quant/testing";
 import assert from "node:assert/strict";
+import activations from "./activations.ts";
 import hadamard from "./mod.ts";
 import { orthogonalMatrix } from "./orthogonal_matrix.ts";
 
@@ -74,4 +75,15 @@ Deno.test("it goes before a method", () => {
     [hadamard(), rtn({ bits: 4 })].map(({ name }) => name).join("+"),
     "hadamard+rtn",
   );
+});
+
+Deno.test("activations() asks for what it was told, and refuses what there is not", () => {
+  const ask = activations({ to: 4 }).quantizeActivation;
+  assert.deepEqual(ask?.({} as never, {} as never), {
+    bits: 4,
+    granularity: "token",
+    dynamic: true,
+  });
+  assert.throws(() => activations({ to: 9 }), /2 to 8 bits but is 9/);
+  assert.throws(() => activations({ two: 8 } as never), /two of activations is unknown/);
 });

@@ -15,7 +15,7 @@ Deno.test("examples/plugin-hadamard is a package whose own tests pass", async ()
   const { code, stdout, stderr } = await command.output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   assert.equal(code, 0, text);
-  assert.match(text, /13 passed/);
+  assert.match(text, /14 passed/);
 });
 
 Deno.test("examples/plugin-hadamard runs before a method, to a checkpoint that is measured", async () => {
