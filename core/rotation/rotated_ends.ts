@@ -23,8 +23,8 @@ export interface RotatedTensor {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** Bytes of F32 that are rotated at a time. */
-const PIECE = 16 << 20;
+/** Bytes of a tensor that are rotated at a time. */
+const PIECE = 2 << 20;
 
 /**
  * The embedding E becomes E R, the head W becomes W diag(g) R with the final norm's weight g, the norm 1. Rows are
