@@ -37,13 +37,9 @@ Deno.test("a plugin of version 1 that uses all of it goes through", async () => 
   const plugins = [everything(options)];
   const report = await quantize({ ...common, plugins, format: "awq-gemm", out: workshop.out });
   assert.equal(report.method, "everything");
-  assert.deepEqual(
-    [...seen],
-    [
-      ...["setup", "quantizeActivation", "observe", "transformModel", "transformBlock"],
-      ...["quantizeLinear", "blockDone", "finish"],
-    ],
-  );
+  const hooks = Object.keys(everything(options)).filter((key) => /^(?!name|api|enforce)/.test(key));
+  assert.deepEqual([...seen].sort(), hooks.sort());
+  assert.deepEqual([[...seen][0], [...seen].at(-1)], ["setup", "finish"]);
   assert.ok(report.layers.every(({ error }) => error < 0.1));
   assert.equal(report.layers.filter(({ notes }) => "loss" in notes).length, 13);
   const { model } = await quantizeInMemory({ ...common, plugins: [everything(options)] });
