@@ -46,7 +46,7 @@ export interface GptqOptions extends GridOptions {
   ranges?: boolean | RangeOptions;
   /**
    * Whether the inputs of a linear are observed after the linears before it in the block have been quantized
-   * (`true_sequential`), which runs the block several times. Default true.
+   * (`true_sequential`), which runs the block several times. Default false: it was no gain once ranges are searched.
    */
   sequential?: boolean;
   /** Whether the next block sees the outputs of the quantized block. Default true. */
@@ -114,7 +114,7 @@ export function resolveGptqOptions(options: GptqOptions): ResolvedGptqOptions {
     order,
     groups,
     ranges,
-    sequential: oneOf("sequential", options.sequential ?? true, [true, false]),
+    sequential: oneOf("sequential", options.sequential ?? false, [true, false]),
     propagate: oneOf("propagate", options.propagate ?? true, [true, false]),
   };
 }

@@ -7,7 +7,7 @@ const kinds: Record<string, GptqOptions> = {
   "gptq": { bits: 3, groupSize: 32 },
   "gptq with dynamic groups": { bits: 4, groupSize: 64, order: "groups", groups: "dynamic" },
   "gptq on plain ranges": { bits: 3, groupSize: 128, ranges: false, symmetric: true },
-  "gptq on original inputs": { bits: 4, groupSize: -1, sequential: false, propagate: false },
+  "gptq on sequential inputs": { bits: 4, groupSize: -1, sequential: true },
 };
 const refused: (() => Plugin)[] = [
   { bits: 9 },

@@ -10,7 +10,7 @@ Deno.test("resolveGptqOptions() fills in the defaults", () => {
     order: "activation",
     groups: "static",
     ranges: { steps: 10, maxShrink: 0.5, sweeps: 1 },
-    sequential: true,
+    sequential: false,
     propagate: true,
   });
 });
