@@ -74,8 +74,8 @@ const BATCH_TOKENS = 2048;
 const BUFFERS = 32 << 20;
 /** Bytes of a factor for each element of its Gram. */
 const FACTOR = 2.2;
-/** Bytes for each input that rounding with error compensation takes besides: rows of all threads, here of eight. */
-const COMPENSATED_BAND = 8 * 480 * 6;
+/** Rows that are rounded with error compensation at a time, by up to eight threads, and bytes for each of their weights. */
+const COMPENSATED = { rows: 8 * 480, bytes: 6 };
 
 /**
  * Predicts the peak. Within a limit the windows pass a block in smaller batches first, then the
@@ -180,7 +180,8 @@ function roundingBytes(
     ...linears.map(({ shape: [outputs, inputs], site }) => {
       const size = outputs * inputs;
       const { gram = false, tokens = 0 } = sites.get(site) ?? {};
-      const factor = gram ? FACTOR * inputs * inputs + COMPENSATED_BAND * inputs : 0;
+      const band = Math.min(outputs, COMPENSATED.rows) * inputs * COMPENSATED.bytes;
+      const factor = gram ? FACTOR * inputs * inputs + band : 0;
       if (!input.transforms) return Math.max(size * 4, size + factor);
       return Math.max(size * 8, size * 5 + inputs * 4 * (gram ? inputs : tokens));
     }),

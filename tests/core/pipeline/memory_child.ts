@@ -8,8 +8,16 @@ import type { CalibrationSet } from "../../../core/calibration/types.ts";
 import { openModel } from "../../../core/model/open_model.ts";
 import { quantize } from "../../../core/pipeline/quantize.ts";
 import type { QuantizeReport } from "../../../core/pipeline/report.ts";
+import type { Plugin } from "../../../core/plugin.ts";
 import { createCpuBackend } from "../../../ffi/cpu/cpu_backend.ts";
+import { gptq } from "../../../plugins/gptq/mod.ts";
 import { folding, GROUPED, nearest, tinyCalibration, Workshop } from "./pipeline_fixtures.ts";
+
+const METHODS: Readonly<Record<string, () => Plugin>> = {
+  nearest,
+  folding: () => folding({ absMean: true, gram: true }),
+  gptq: () => gptq({ groupSize: 16, sequential: true, ranges: { steps: 2 } }),
+};
 
 const [method = "", model = "", out = "", limit] = Deno.args;
 using backend = createCpuBackend();
@@ -25,7 +33,7 @@ async function run(
     allocated = Math.max(allocated, backend.allocatedBytes());
   }
   const timer = setInterval(look, 1);
-  const plugin = method === "folding" ? folding({ absMean: true, gram: true }) : nearest();
+  const plugin = METHODS[method]!();
   const report = await quantize({
     model: directory,
     backend,

@@ -52,7 +52,7 @@ Deno.test({
     const folder = await Deno.makeTempDir();
     try {
       await writeLargeModel(`${folder}/model`, 20);
-      for (const method of ["nearest", "folding"]) {
+      for (const method of ["nearest", "folding", "gptq"]) {
         const child = await new Deno.Command(Deno.execPath(), {
           args: [
             "run",
