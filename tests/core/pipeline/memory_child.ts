@@ -16,7 +16,7 @@ import { folding, GROUPED, nearest, tinyCalibration, Workshop } from "./pipeline
 const METHODS: Readonly<Record<string, () => Plugin>> = {
   nearest,
   folding: () => folding({ absMean: true, gram: true }),
-  gptq: () => gptq({ groupSize: 16, sequential: true, ranges: { steps: 2 } }),
+  gptq: () => gptq({ groupSize: 16, ranges: { steps: 2 } }),
 };
 
 const [method = "", model = "", out = "", limit] = Deno.args;
