@@ -67,6 +67,9 @@ size_t linear_workspace(Element x_type, Element w_type, Precision precision, uin
 void linear(const void* x, Element x_type, const void* w, Element w_type, const float* bias, void* y, Element y_type,
            uint32_t T, uint32_t K, uint32_t N, Precision precision, const Workspace& workspace);
 
+// Whether cuBLASLt serves larger products of 16-bit types: it is opened where the system has it.
+bool library_found();
+
 // gram [K, K] += x^T x, kept symmetric; x F32 [T, K].
 void accumulate_gram(const float* x, float* gram, uint32_t T, uint32_t K);
 

@@ -56,6 +56,7 @@ __global__ void __launch_bounds__(32 * kWarps) few_rows(RealProduct p, u32 vecto
       float sum = sums[o][t];
       for (int i = 16; i > 0; i /= 2) sum += __shfl_xor_sync(kAllLanes, sum, i);
       if (lane != 0 || t >= p.T || first + o >= p.N) continue;
+      if (p.row_scales != nullptr) sum *= p.row_scales[t];
       if (p.bias != nullptr) sum += p.bias[first + o];
       store_element(p.y, p.y_type, static_cast<size_t>(t) * p.N + first + o, sum);
     }

@@ -53,7 +53,7 @@ size_t linear_workspace(Element x_type, Element w_type, Precision precision, uin
 void linear(const void* x, Element x_type, const void* w, Element w_type, const float* bias, void* y, Element y_type,
             uint32_t T, uint32_t K, uint32_t N, Precision precision, const Workspace& workspace) {
   if (precision == Precision::Fp32) {
-    const RealProduct product{x, x_type, w, w_type, bias, y, y_type, T, K, N};
+    const RealProduct product{x, x_type, w, w_type, nullptr, bias, y, y_type, T, K, N};
     if (T <= kFewRows) few_rows_product(product);
     else real_product(product);
     return;
@@ -71,6 +71,10 @@ void linear(const void* x, Element x_type, const void* w, Element w_type, const 
     unsigned char* to = memory + plan.x_bytes + plan.scale_bytes;
     prepare_rows(w, w_type, reinterpret_cast<uint16_t*>(to), half, nullptr, N, {K, K, plan.width, plan.width});
     right = to;
+  }
+  if (T <= kFewRows) {
+    few_rows_product({left, half, right, half, scales, bias, y, y_type, T, plan.width, N});
+    return;
   }
   tensor_product(half, {static_cast<const unsigned char*>(left), static_cast<const unsigned char*>(right), scales, nullptr,
                         bias, y, y_type, T, N, plan.width * 2, N});

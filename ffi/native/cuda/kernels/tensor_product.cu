@@ -6,6 +6,7 @@
 // row (piece ^ row % 8), so that eight rows' pieces lie in different banks.
 #include "tensor_product.h"
 
+#include "library_product.h"
 #include "multiprocessors.h"
 
 namespace salient::cuda {
@@ -23,6 +24,9 @@ struct TypeS8 {
   using Sum = int;
   static __device__ __forceinline__ void mma(int (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) { mma_s8(d, a, b); }
 };
+
+// Tokens from which cuBLASLt is asked first, where it is there. To be tuned on a device.
+constexpr u32 kLibraryTokens = 16;
 
 constexpr u32 kStageBytes = 128;  // of a row
 constexpr int kStages = 3;
@@ -164,6 +168,7 @@ void launch_type(const TensorProduct& p) {
 
 void tensor_product(Element type, const TensorProduct& p) {
   if (p.T == 0 || p.N == 0) return;
+  if (p.T >= kLibraryTokens && library_product(type, p)) return;
   if (type == Element::F16) launch_type<TypeF16>(p);
   else if (type == Element::BF16) launch_type<TypeBf16>(p);
   else launch_type<TypeS8>(p);
