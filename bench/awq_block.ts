@@ -9,6 +9,7 @@
  */
 
 import { awq, openBackend, openModel, quantizeInMemory, type QuantizeReport } from "../mod.ts";
+import { compareObjectives } from "./awq_objective.ts";
 import { emit } from "./measure.ts";
 import { readOptions } from "./options.ts";
 import { seededIds } from "./seeded.ts";
@@ -118,6 +119,8 @@ try {
     await measureTorch().catch((error) => emit({ who: "torch", failed: error.message }));
   }
   await measureOurs(`${folder}/model`);
+  using backend = await openBackend("cpu", { threads: options.threads });
+  if (!options.tiny) await compareObjectives(backend);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

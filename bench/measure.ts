@@ -12,8 +12,8 @@ export interface Measure {
   readonly who: string;
   /** Threads, where measures of one group differ in them; those with the same number are compared. */
   readonly threads?: number;
-  /** What the value is. `ns` and `s` are times: less is better. `tokens/s`: more is better. */
-  readonly unit: "ns" | "s" | "tokens/s" | "bytes" | "GB/s" | "GFLOP/s" | "ratio";
+  /** What the value is. `ns`, `s` and `error`: less is better. `tokens/s`: more is better. */
+  readonly unit: "ns" | "s" | "tokens/s" | "bytes" | "GB/s" | "GFLOP/s" | "ratio" | "error";
   /** The median, where there are several. */
   readonly value: number;
   /** The best. */
@@ -70,6 +70,8 @@ export function showValue(value: number, unit: Measure["unit"]): string {
       return value < 1e9
         ? `${(value / 2 ** 20).toFixed(0)} MiB`
         : `${(value / 2 ** 30).toFixed(2)} GiB`;
+    case "error":
+      return value.toExponential(2);
     case "ratio":
       return value.toPrecision(3);
     default:
