@@ -1,7 +1,7 @@
 /**
  * Tokens a second of reading a prompt and of continuing it: our bf16 and 4-bit model and llama.cpp's Q4_0, on the same
  * seeded weights of the shape of Llama-3.2-1B, in turns; the head, half of the bytes of a token, in 16, 8 and 4 bits on
- * both sides. The embedded model of the repository comes last, ours alone.
+ * both sides. The embedded model of the repository comes last.
  *
  *     deno task bench:tokens [--tiny] [--alone]
  *
@@ -17,6 +17,7 @@ import {
   type Model,
   openBackend,
   openModel,
+  quantize,
   quantizeInMemory,
   rtn,
   withRoundedHead,
@@ -81,10 +82,18 @@ async function ours(model: Model): Promise<{ result: GenerateResult; ids: number
   return { result, ids };
 }
 
-function report(kind: string, who: string, { prefill, decode }: Speeds, note: string): void {
+/** What is measured: a model, its prompt, and how its head or all of it is stored. */
+interface About {
+  readonly model: string;
+  readonly promptTokens: number;
+  readonly kind: string;
+}
+
+function report(about: About, who: string, { prefill, decode }: Speeds, note: string): void {
+  const { model, promptTokens, kind } = about;
   if (prefill.length === 0) return;
   emit({
-    group: `${group}, prompt of ${promptTokens}, ${kind}`,
+    group: `${model}, prompt of ${promptTokens}, ${kind}`,
     who,
     unit: "tokens/s",
     value: median(prefill),
@@ -92,7 +101,7 @@ function report(kind: string, who: string, { prefill, decode }: Speeds, note: st
     runs: prefill.length,
   });
   emit({
-    group: `${group}, one by one, ${kind}`,
+    group: `${model}, one by one, ${kind}`,
     who,
     unit: "tokens/s",
     value: median(decode),
@@ -106,6 +115,7 @@ function report(kind: string, who: string, { prefill, decode }: Speeds, note: st
 async function startLlama(
   form: string,
   running: AsyncDisposableStack,
+  written?: string,
 ): Promise<Child | undefined> {
   const name = `llama.cpp ${form}`;
   try {
@@ -117,7 +127,7 @@ async function startLlama(
       }),
     );
     const { about } = await child.ask<{ about: string }>({ do: "about" }, LIMIT_SECONDS);
-    const file = `${folder}/${form.replaceAll(/\W+/g, "-")}.gguf`;
+    const file = written ?? `${folder}/${form.replaceAll(/\W+/g, "-")}.gguf`;
     await child.ask({ do: "open", file, shape, form }, LIMIT_SECONDS);
     emit({ who: name, about: `${about}, ${form}` });
     return child;
@@ -152,13 +162,21 @@ async function compareOnSeeded(): Promise<void> {
     await measure(plain, plainSpeeds);
     for (const { model, mine, child, theirs } of pairs) {
       const expected = await measure(model, mine);
-      if (child !== undefined) await measureLlama(child, theirs, expected);
+      if (child === undefined) continue;
+      await measureLlama(
+        child,
+        theirs,
+        [...prompt],
+        newTokens,
+        options.tiny ? expected : undefined,
+      );
     }
   }
   for (const { kind, child, mine, theirs } of pairs) {
-    report(kind, "salient", mine, "INT4 g128");
-    report(kind, "salient bf16", plainSpeeds, "all weights bf16");
-    if (child !== undefined) report(kind, child.name, theirs, "same weights");
+    const about = { model: group, promptTokens, kind };
+    report(about, "salient", mine, "INT4 g128");
+    report(about, "salient bf16", plainSpeeds, "all weights bf16");
+    if (child !== undefined) report(about, child.name, theirs, "same weights");
   }
 }
 
@@ -169,40 +187,59 @@ async function measure(model: Model, speeds: Speeds): Promise<number[]> {
   return ids;
 }
 
-async function measureLlama(child: Child, speeds: Speeds, expected: number[]): Promise<void> {
+async function measureLlama(
+  child: Child,
+  speeds: Speeds,
+  ids: readonly number[],
+  tokens: number,
+  expected?: readonly number[],
+): Promise<void> {
   try {
-    const request = { do: "generate", ids: [...prompt], tokens: newTokens };
+    const request = { do: "generate", ids, tokens };
     const reply = await child.ask<LlamaReply>(request, LIMIT_SECONDS);
-    speeds.prefill.push(promptTokens / reply.prefill);
+    speeds.prefill.push(ids.length / reply.prefill);
     speeds.decode.push((reply.ids.length - 1) / reply.decode);
-    const end = reply.ids.slice(-newTokens);
+    const end = reply.ids.slice(-tokens);
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    if (options.tiny && end.join() !== expected.slice(-newTokens).join()) {
-      throw new Error(`Its tokens are ${end} and ours are ${expected.slice(-newTokens)}`);
+    if (expected !== undefined && end.join() !== expected.slice(-tokens).join()) {
+      throw new Error(`Its tokens are ${end} and ours are ${expected.slice(-tokens)}`);
     }
   } catch (error) {
     emit({ who: child.name, failed: error instanceof Error ? error.message : String(error) });
   }
 }
 
-/** The embedded model, which fits in the cache. */
+/** The embedded model, which fits in the cache: the same integers on both sides, in Q4_0 as GGUF. */
 async function measureEmbedded(): Promise<void> {
   const directory = new URL("../models/salient-tiny", import.meta.url).pathname;
   const tokenizer = await loadTokenizer(directory);
-  using model = await openModel(directory, backend);
+  using plain = await openModel(directory, backend);
+  const shared = { model: plain, backend };
+  const grid = { bits: 4, groupSize: 32, symmetric: true };
+  const made = await quantizeInMemory({ ...shared, plugins: [rtn(grid)] });
+  using quantized = made.model;
   const text = "The people of the United States ".repeat(40);
-  const decode: number[] = [];
-  for (let turn = 0; turn < options.turns; turn++) {
-    const result = await generate(model, tokenizer, text, { maxTokens: 64 });
-    decode.push(result.tokensPerSecond);
+  const prompt = [...tokenizer.encode(text)];
+  await using running = new AsyncDisposableStack();
+  const file = `${folder}/embedded.gguf`;
+  let child: Child | undefined;
+  if (!options.alone) {
+    await quantize({ ...shared, plugins: [rtn(grid)], format: "gguf", out: file });
+    child = await startLlama("q4_0", running, file);
   }
-  emit({
-    group: "embedded model, one by one",
-    who: "salient bf16",
-    unit: "tokens/s",
-    value: median(decode),
-    runs: decode.length,
-  });
+  const [mine, inFull, theirs] = [noSpeeds(), noSpeeds(), noSpeeds()];
+  for (let turn = 0; turn < options.turns; turn++) {
+    for (const [model, speeds] of [[quantized, mine], [plain, inFull]] as const) {
+      const result = await generate(model, tokenizer, text, { maxTokens: 64 });
+      speeds.prefill.push(result.prefillTokensPerSecond);
+      speeds.decode.push(result.tokensPerSecond);
+    }
+    if (child !== undefined) await measureLlama(child, theirs, prompt, 64);
+  }
+  const about = { model: "embedded model", promptTokens: prompt.length, kind: "4 bits" };
+  report(about, "salient", mine, "Q4_0's grid");
+  report(about, "salient bf16", inFull, "all weights bf16");
+  if (child !== undefined) report(about, child.name, theirs, "same integers");
 }
 
 try {
