@@ -159,9 +159,9 @@ async function compareOnSeeded(): Promise<void> {
     pair.child = await startLlama(options.tiny ? "f32" : pair.form, running);
   }
   for (let turn = 0; turn < Math.min(options.turns, 3); turn++) {
-    await measure(plain, plainSpeeds);
+    const expected = await measure(plain, plainSpeeds);
     for (const { model, mine, child, theirs } of pairs) {
-      const expected = await measure(model, mine);
+      await measure(model, mine);
       if (child === undefined) continue;
       await measureLlama(
         child,
