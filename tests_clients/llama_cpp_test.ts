@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
   convertModel,
-  generate,
   loadTokenizer,
+  type Model,
   openBackend,
   openModel,
   perplexity,
@@ -33,6 +33,37 @@ const CASES = [
   { name: "Q4_0", grid: { bits: 4, groupSize: 128, symmetric: true }, perplexity: 1e-2 },
   { name: "Q8_0", grid: { bits: 8, groupSize: 32, symmetric: true }, perplexity: 5e-3 },
 ];
+
+/**
+ * How far the tokens that another program chose lie below our own greedy choices, at most, in nats: 0 where it writes
+ * what we write. Where two tokens are as good as equal, 8-bit inputs may tip the balance.
+ */
+async function greedyGap(
+  model: Model,
+  prompt: readonly number[],
+  chosen: readonly number[],
+): Promise<number> {
+  const ids = Int32Array.from([...prompt, ...chosen]);
+  let hidden = await model.embed(ids);
+  for (let i = 0; i < model.config.blocks; i++) {
+    using block = await model.loadBlock(i);
+    using input = hidden;
+    hidden = await block.run(input, { sequences: 1 });
+  }
+  using last = hidden;
+  using logits = await model.logits(last);
+  const values = model.backend.download(logits);
+  const { vocabSize } = model.config;
+  let gap = 0;
+  for (const [i, id] of chosen.entries()) {
+    const row = values.subarray(
+      (prompt.length + i - 1) * vocabSize,
+      (prompt.length + i) * vocabSize,
+    );
+    gap = Math.max(gap, Math.max(...row) - row[id]!);
+  }
+  return gap;
+}
 
 for (const model of clientModels()) {
   for (const { name, grid, perplexity: allowed } of CASES) {
@@ -69,10 +100,14 @@ for (const model of clientModels()) {
       );
       assert.ok(Math.abs(found / expected - 1) < allowed, `${found} against ${expected}`);
 
-      const text = await generate(ours, tokenizer, prompt, { maxTokens: 24 });
-      const theirs = tokenizer.decode([...tokenizer.encode(prompt), ...answer.greedy])
-        .slice(tokenizer.decode(tokenizer.encode(prompt)).length);
-      assert.equal(theirs, text.text);
+      const gap = await greedyGap(ours, [...tokenizer.encode(prompt)], answer.greedy);
+      console.log(
+        `  ${JSON.stringify(tokenizer.decode(answer.greedy))}, at most ${
+          gap.toFixed(4)
+        } nat below our choice`,
+      );
+      assert.equal(answer.greedy.length, 24);
+      assert.ok(gap < (grid === undefined ? 5e-3 : 0.1), `${gap} nat below`);
 
       for (const [i, part] of texts.entries()) {
         const own = tokenizer.encode(part, { specialTokens: false });
