@@ -85,6 +85,11 @@ export function hasShared({ model }: Subject): boolean {
   }
 }
 
+/** Where a subject's model lies. */
+export function directoryOf({ model }: Subject): string {
+  return new URL(`models/${model}/`, SHARED).pathname;
+}
+
 /** A model that is open, with its texts as tokens. */
 export class Laboratory implements Disposable {
   readonly model: Model;
@@ -97,9 +102,12 @@ export class Laboratory implements Disposable {
     this.#test = test;
   }
 
-  /** Opens a subject's model and tokenizes its texts, each as a whole. */
-  static async open({ model, text, samples }: Subject, backend: Backend): Promise<Laboratory> {
-    const { pathname } = new URL(`models/${model}/`, SHARED);
+  /**
+   * Opens a subject's model, or what was made of it in another directory, and tokenizes its texts, each as a whole.
+   */
+  static async open(subject: Subject, backend: Backend, directory?: string): Promise<Laboratory> {
+    const { text, samples } = subject;
+    const pathname = directory ?? directoryOf(subject);
     const tokenizer = await loadTokenizer(pathname);
     const read = async (part: string): Promise<Int32Array> =>
       tokenizer.encode(await Deno.readTextFile(new URL(`text/${text}-${part}.txt`, SHARED)));
@@ -113,6 +121,11 @@ export class Laboratory implements Disposable {
       documents: 1,
     };
     return new Laboratory(await openModel(pathname, backend), calibration, await read("test"));
+  }
+
+  /** Perplexity of the model as it is. */
+  async original(): Promise<number> {
+    return (await perplexity(this.model, this.#test, { seqLen: SEQ_LEN })).perplexity;
   }
 
   /** Perplexity of the model after the plugins, and the report of the run. */
