@@ -28,6 +28,10 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
     };
     return printJson({ ...found, ...more });
   }
+  const rounded = found.linears.find(({ activation }) => activation !== null)?.activation;
+  const activations = rounded === undefined || rounded === null
+    ? ""
+    : `, activations in ${rounded.bits} bits (${rounded.dynamic ? "dynamic" : "static"})`;
   const grid = found.format === "safetensors"
     ? "not quantized"
     : found.format === "gguf"
@@ -35,7 +39,9 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
     : `${found.bits ?? "mixed"} bits in ${
       found.groupSize === -1 ? "whole rows" : `groups of ${found.groupSize ?? "several sizes"}`
     }`;
-  printLine(`${found.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}`);
+  printLine(
+    `${found.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}${activations}`,
+  );
   printLine(
     `${found.parameters.toLocaleString("en")} parameters in ${formatBytes(found.bytes)}; ` +
       `${found.bitsPerWeight.toFixed(3)} bits a weight in the blocks, ` +

@@ -78,7 +78,15 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
         formatBytes(report.peakRssBytes)
       })`,
   );
-  if (calibration !== undefined) {
+  const errors = report.layers.flatMap(({ activationError }) => activationError ?? []);
+  if (errors.length > 0) {
+    const most = Math.sqrt(Math.max(...errors)) * 100;
+    printLine(
+      `with rounded activations the outputs of the worst linear are off by ${
+        most.toFixed(2)
+      } % (root mean square)`,
+    );
+  } else if (calibration !== undefined) {
     printLine(
       `${better} of ${report.layers.length} linears have a smaller output error than plain rounding`,
     );

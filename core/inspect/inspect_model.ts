@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ActivationFormat } from "../activation_format.ts";
 import type { Model } from "../model/model.ts";
 import { sizeOf } from "../tensor.ts";
 import { storedFormat } from "./stored_format.ts";
@@ -20,6 +21,8 @@ export interface InspectedLinear {
   readonly bits: number;
   /** Inputs that share a scale; null where it is plain. */
   readonly groupSize: number | null;
+  /** How its inputs are rounded at run time; null where they are not. A fixed scale is not told. */
+  readonly activation: ActivationFormat | null;
   /** Bytes of everything stored for it. */
   readonly bytes: number;
 }
@@ -88,6 +91,7 @@ export function inspectModel(model: Model): Inspection {
         : quantized?.format ?? "",
       bits: stored?.bits ?? (bytes * 8) / weights,
       groupSize: stored?.groupSize ?? null,
+      activation: stored?.activation ?? null,
       bytes,
     };
   });
