@@ -54,6 +54,8 @@ Deno.test("PluginDriver refuses what is no plugin and says why", () => {
     [[{ name: "a", apiVersion: 2 }], /written for version 2 of the contract, this is 1/, "a"],
     [[{ name: "a" }], /written for version undefined/, "a"],
     [[{ ...plugin("a"), enforce: "first" }], /enforce first/, "a"],
+    [[{ ...plugin("a"), sequential: "yes" }], /sequential yes: use true, false or nothing/, "a"],
+    [[{ ...plugin("a"), propagate: 1 }], /propagate 1: use true/, "a"],
     [
       [{ ...plugin("a"), transformblock() {} }],
       /unknown hook transformblock: did you mean transformBlock\?$/,
