@@ -20,7 +20,7 @@ export interface MethodOptions {
   /** Objective of the AWQ search. */
   readonly objective: "gram" | "module" | undefined;
   /** Search of the AWQ scales. */
-  readonly search: "grid" | "channel" | undefined;
+  readonly search: "grid" | "channel" | "gradient" | undefined;
   /** Leaves out clipping. */
   readonly noClip: boolean;
 }

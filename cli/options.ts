@@ -97,8 +97,9 @@ export const awqOptions = {
     }),
   ),
   search: optional(
-    option("--search", choice(["grid", "channel"], { metavar: "NAME" }), {
-      description: message`awq: search one exponent (grid), or refine each channel after it`,
+    option("--search", choice(["grid", "channel", "gradient"], { metavar: "NAME" }), {
+      description:
+        message`awq: search one exponent (grid), then refine each channel in turn (channel) or all by gradient steps (gradient)`,
     }),
   ),
   noClip: option("--no-clip", {

@@ -245,6 +245,17 @@ export interface Ops {
     grid: AffineGrid,
     candidates: Tensor,
   ): Promise<Float64Array>;
+  /**
+   * The squared error of one s [K], as {@linkcode Ops.scaleLosses}, and its derivative by log s, [K] in fp64. Rounding
+   * counts as straight through (derivative 1), clamping as 1 inside and 0 outside; a group's scale and zero
+   * point follow its lowest and highest weight. The derivatives of a group sum to 0.
+   */
+  scaleGradient(
+    w: Tensor,
+    moment: InputMoment,
+    grid: AffineGrid,
+    s: Float32Array,
+  ): Promise<{ loss: number; gradient: Float64Array }>;
   /** ||X D^T||^2 for D = w - (q - zero) * scale: the squared error of a finished weight. */
   quantizationLoss(w: Tensor, moment: InputMoment, weight: QuantizedWeight): Promise<number>;
   /** ||X w^T||^2: the squared output itself, which errors are divided by. */

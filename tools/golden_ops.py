@@ -235,6 +235,55 @@ def searches():
     }
 
 
+class Straight(torch.autograd.Function):
+    """Rounds to whole numbers, or to another type, with the derivative 1."""
+
+    @staticmethod
+    def forward(ctx, x, dtype=None):
+        return x.round() if dtype is None else x.to(dtype).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope, None
+
+
+def gradients():
+    """Straight-through gradients of the squared output error by log s, by autograd."""
+    x, w = random(40, 16), random(6, 16, deviation=0.3)
+    x[:, 5] *= 6
+    w[2, :8] = w[2, :8].abs() + 0.5  # all on one side of zero: the zero point is clamped, weights saturate
+    w[3, 8:] = 0
+    s = (torch.exp(random(16, deviation=0.3)) * 64).round() / 64
+    cases = []
+    for bits, symmetric, range_ in ((3, False, "minmax"), (4, False, "zero"), (3, True, "minmax")):
+        log_s = s.float().log().requires_grad_()
+        scales = s.float() * torch.exp(log_s - log_s.detach())  # exactly s, with the derivative of exp(log s)
+        v = w.float().view(6, 2, 8) * scales.view(2, 8)
+        low, high = v.amin(-1), v.amax(-1)
+        if range_ == "zero":
+            low, high = low.clamp(max=0), high.clamp(min=0)
+        most = 2**bits - 1
+        if symmetric:
+            step = torch.maximum(-low, high).clamp(min=1e-5) / (2 ** (bits - 1) - 1)
+            step = Straight.apply(step, torch.float16)
+            zero = torch.full_like(step, 2 ** (bits - 1))
+        else:
+            step = Straight.apply((high - low).clamp(min=1e-5) / most, torch.float16)
+            zero = Straight.apply(-low / step).clamp(0, most)
+        codes = (Straight.apply(v / step[..., None]) + zero[..., None]).clamp(0, most)
+        rounded = ((codes - zero[..., None]) * step[..., None]).view(6, 16) / scales
+        loss = (x @ (w - rounded.double()).T).pow(2).sum()
+        loss.backward()
+        cases.append(
+            {
+                "grid": {"bits": bits, "groupSize": 8, "symmetric": symmetric, "scaleDtype": "F16", "range": range_},
+                "loss": loss.item(),
+                "gradient": plain(log_s.grad),
+            }
+        )
+    return {"x": plain(x), "w": plain(w), "s": plain(s), "cases": cases}
+
+
 golden = {
     "torch": torch.__version__,
     "linear": linear(),
@@ -246,5 +295,6 @@ golden = {
     "casts": casts(),
     "grids": grids(),
     "searches": searches(),
+    "gradients": gradients(),
 }
 OUT.write_text(json.dumps(golden, separators=(",", ":")).replace('],"', '],\n"') + "\n")

@@ -35,6 +35,7 @@ const NAMES: Readonly<Record<keyof Ops, true>> = {
   dequantize: true,
   fakeQuantize: true,
   scaleLosses: true,
+  scaleGradient: true,
   quantizationLoss: true,
   outputEnergy: true,
   relativeMagnitude: true,

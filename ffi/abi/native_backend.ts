@@ -7,6 +7,7 @@
 import type { Backend } from "../../core/backend.ts";
 import type { NativeLibrary } from "../library.ts";
 import { compensationOps } from "./compensation_ops.ts";
+import { gradientOps } from "./gradient_ops.ts";
 import { layerOps } from "./layer_ops.ts";
 import { NativeFile } from "./native_file.ts";
 import { packingOps } from "./packing_ops.ts";
@@ -31,6 +32,7 @@ export function createNativeBackend(name: string, library: NativeLibrary): Backe
     ...statisticsOps(session),
     ...quantizationOps(session),
     ...compensationOps(session),
+    ...gradientOps(session),
     ...packingOps(session),
     mapFile: (path) => new NativeFile(session, path),
     allocatedBytes: () => session.allocatedBytes(),

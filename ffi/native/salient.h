@@ -143,6 +143,10 @@ SALIENT_API int32_t salient_fake_quantize(uint32_t w, const uint32_t* grid, cons
 SALIENT_API int32_t salient_scale_losses(uint32_t w, uint32_t moment, uint32_t moment_kind, const double* reals,
                                          const uint32_t* grid, uint32_t candidates, double* losses,
                                          uint32_t count);
+/* reals: weight of the moment. s[count] and gradient[count], count being K: d loss / d log s. losses[1]. */
+SALIENT_API int32_t salient_scale_gradient(uint32_t w, uint32_t moment, uint32_t moment_kind, const double* reals,
+                                           const uint32_t* grid, const float* s, double* gradient, uint32_t count,
+                                           double* losses);
 /* reals: weight of the moment. losses[1]. */
 SALIENT_API int32_t salient_quantization_loss(uint32_t w, uint32_t moment, uint32_t moment_kind,
                                               const double* reals, const uint32_t* grid, uint32_t codes,

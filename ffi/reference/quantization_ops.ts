@@ -26,6 +26,7 @@ import { ReferencePacked } from "./packed_weight.ts";
 import { dequantize, fakeQuantize, type PlainQuantized, quantize } from "./quantize.ts";
 import { searchRanges } from "./range_search.ts";
 import { refineScales } from "./refine_scales.ts";
+import { scaleGradient } from "./scale_gradient.ts";
 
 /** The operations of this file. */
 export type QuantizationOps = Pick<
@@ -34,6 +35,7 @@ export type QuantizationOps = Pick<
   | "dequantize"
   | "fakeQuantize"
   | "scaleLosses"
+  | "scaleGradient"
   | "quantizationLoss"
   | "outputEnergy"
   | "clipSearch"
@@ -83,6 +85,14 @@ export function quantizationOps(allocate: Allocate): QuantizationOps {
       checkGrid(grid, K);
       shaped(candidates, "Candidates", [candidates.shape[0] ?? 0, K]);
       return scaleLosses(values, K, momentOf(moment, K), grid, f32(candidates, "Candidates"));
+    },
+
+    async scaleGradient(w, moment, grid, s) {
+      const { values, K } = weightOf(w);
+      checkGrid(grid, K);
+      lengthIs(s, "Scales", K);
+      check(s.every((scale) => scale > 0 && scale < Infinity), "Scales must be above 0 and finite");
+      return scaleGradient(values, momentOf(moment, K), grid, s);
     },
 
     async quantizationLoss(w, moment, weight): Promise<number> {

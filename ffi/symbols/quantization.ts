@@ -48,6 +48,20 @@ export const QUANTIZATION_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_scale_gradient: {
+    parameters: [
+      "u32", // uint32_t w
+      "u32", // uint32_t moment
+      "u32", // uint32_t moment_kind
+      "buffer", // const double reals[1]
+      "buffer", // const uint32_t grid[5]
+      "buffer", // const float *s
+      "buffer", // double *gradient
+      "u32", // uint32_t count
+      "buffer", // double losses[1]
+    ],
+    result: "i32",
+  },
   salient_quantization_loss: {
     parameters: [
       "u32", // uint32_t w

@@ -70,6 +70,10 @@ export function awq(options: AwqOptions = {}): Plugin {
             kept: choice.identity ? "identity" : "scaled",
             setLoss: choice.loss,
             identityLoss: choice.identityLoss,
+            ...(choice.refinement === undefined ? {} : {
+              refineSeconds: choice.refinement.seconds,
+              refineGain: choice.refinement.gain,
+            }),
           });
         }
       }

@@ -43,9 +43,10 @@ export interface AwqOptions extends GridOptions {
   clip?: boolean | ClipOptions;
   /**
    * `"grid"` takes the best exponent; `"channel"` goes on from there, channel by channel, over 0.5 to 1.5
-   * of its scale. Default `"grid"`.
+   * of its scale; `"gradient"` goes on with all channels at once, by the straight-through gradient of the error, within a
+   * factor of 4. Either is kept only where it wins. Default `"grid"`.
    */
-  search?: "grid" | "channel";
+  search?: "grid" | "channel" | "gradient";
   /**
    * Best candidates that are tried again with clipping, which decides between them. Under `"module"` the
    * module's error decides, as published. Default 4.
@@ -74,7 +75,7 @@ export interface ResolvedAwqOptions {
   readonly weightTerms: readonly boolean[];
   readonly objective: "gram" | "module";
   readonly clip: Required<ClipOptions> | undefined;
-  readonly search: "grid" | "channel";
+  readonly search: "grid" | "channel" | "gradient";
   readonly finalists: number;
   readonly outputs: number;
   readonly tokens: number;
@@ -125,7 +126,7 @@ export function resolveAwqOptions(options: AwqOptions): ResolvedAwqOptions {
     weightTerms: duo === "both" ? [false, true] : [duo],
     objective: oneOf("objective", options.objective ?? "gram", ["gram", "module"]),
     clip: quantize ? clip : undefined,
-    search: oneOf("search", options.search ?? "grid", ["grid", "channel"]),
+    search: oneOf("search", options.search ?? "grid", ["grid", "channel", "gradient"]),
     finalists: whole("finalists", options.finalists ?? 4, 1, 1000),
     outputs: whole("outputs", options.outputs ?? 480, 1, 2 ** 24),
     tokens: whole("tokens", options.tokens ?? 2048, 1, 2 ** 24),

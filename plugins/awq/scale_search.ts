@@ -18,6 +18,7 @@ import { type Candidate, makeCandidates, tie } from "./candidates.ts";
 import { refineChannels } from "./channel_search.ts";
 import { mayClip } from "./clip.ts";
 import { clippedLosses } from "./clipped_objective.ts";
+import { refineByGradient } from "./gradient_search.ts";
 import { gramLosses } from "./gram_objective.ts";
 import { moduleLosses } from "./module_objective.ts";
 import type { ResolvedAwqOptions } from "./options.ts";
@@ -44,6 +45,13 @@ export interface ScaleChoice extends Candidate {
   readonly loss: number;
   /** The objective without scales. */
   readonly identityLoss: number;
+  /** What the search beyond the grid did, if there was one. */
+  readonly refinement?: {
+    /** Time that it took. */
+    readonly seconds: number;
+    /** By how much it lowered the objective, 0 to 1; 0 where its scales were not kept. */
+    readonly gain: number;
+  };
 }
 
 /** The objective at each of some candidates. */
@@ -91,10 +99,14 @@ export async function searchScales(
     identityLoss: losses[0] ?? Infinity,
   };
   if (options.search === "grid") return choice;
-  const refined = await refineChannels(set, linears, choice, ctx);
-  if (refined === undefined) return choice;
-  const [loss = Infinity] = await judge([refined]);
-  return loss < choice.loss ? { ...choice, ...refined, identity: false, loss } : choice;
+  const started = performance.now();
+  const refine = options.search === "channel" ? refineChannels : refineByGradient;
+  const refined = await refine(set, linears, choice, ctx);
+  const [loss = Infinity] = refined === undefined ? [] : await judge([refined]);
+  const seconds = (performance.now() - started) / 1000;
+  if (!(loss < choice.loss)) return { ...choice, refinement: { seconds, gain: 0 } };
+  const refinement = { seconds, gain: 1 - loss / choice.loss };
+  return { ...choice, ...refined, identity: false, loss, refinement };
 }
 
 /** What all candidates are ranked by, and what decides between the best. */

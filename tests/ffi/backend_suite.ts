@@ -33,6 +33,8 @@ export interface SuiteOptions {
   packedTolerance?: number;
   /** Part by which products with fp32 scales may differ because packed weights round those. Default: 1e-6. */
   scaleTolerance?: number;
+  /** Whether it has the gradient of scales. Default: true. */
+  gradients?: boolean;
   /** Whether it has error compensation. Default: true. */
   compensates?: boolean;
 }
@@ -69,7 +71,7 @@ export function runBackendSuite(
   modelCases(register);
   statisticsCases(register);
   quantizeCases(register);
-  searchCases(register);
+  searchCases(register, options.gradients ?? true);
   if (options.compensates ?? true) compensationCases(register);
   packCases(register);
   refusalCases(register);

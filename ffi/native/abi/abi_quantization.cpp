@@ -123,6 +123,26 @@ int32_t salient_scale_losses(uint32_t w_handle, uint32_t moment, uint32_t moment
   });
 }
 
+int32_t salient_scale_gradient(uint32_t w_handle, uint32_t moment, uint32_t moment_kind, const double* reals,
+                               const uint32_t* numbers, const float* s, double* gradient, uint32_t count,
+                               double* losses) {
+  return guard([&] {
+    check_buffer(reals, "the moment's weight");
+    check_buffer(s, "the scales");
+    check_buffer(gradient, "the gradient");
+    check_buffer(losses, "the loss");
+    const TensorRef w = weight_at(w_handle);
+    const size_t K = w->columns();
+    const Grid grid = checked_grid(numbers, K);
+    const HeldMoment held = moment_at(moment, moment_kind, reals[0], K);
+    if (count != K) fail(SALIENT_INVALID, "There are %zu scales, not %u", K, count);
+    for (size_t k = 0; k < K; k++) {
+      if (!(s[k] > 0) || !std::isfinite(s[k])) fail(SALIENT_INVALID, "Scale %zu is not positive and finite", k);
+    }
+    losses[0] = scale_gradient(w->data, w->dtype, held.moment, grid, s, gradient, w->rows(), K);
+  });
+}
+
 int32_t salient_quantization_loss(uint32_t w_handle, uint32_t moment, uint32_t moment_kind, const double* reals,
                                   const uint32_t* numbers, uint32_t codes, uint32_t scales, uint32_t zeros,
                                   double* losses) {

@@ -100,6 +100,9 @@ void fake_quantize(const void* w, DType type, const Grid& grid, const float* s, 
 // losses [C] = ||X (w - Q(w * s) / s)^T||^2 for each row s of candidates [C, K].
 void scale_losses(const void* w, DType type, const Moment& moment, const Grid& grid,  //
                   const float* candidates, size_t C, double* losses, size_t N, size_t K);
+// Returns ||X (w - Q(w * s) / s)^T||^2; gradient [K] is its straight-through derivative by log s.
+double scale_gradient(const void* w, DType type, const Moment& moment, const Grid& grid, const float* s,  //
+                      double* gradient, size_t N, size_t K);
 double quantization_loss(const void* w, DType type, const Moment& moment, const Grid& grid,  //
                          const uint8_t* codes, const float* scales, const uint8_t* zeros, size_t N, size_t K);
 double output_energy(const void* w, DType type, const Moment& moment, size_t N, size_t K);

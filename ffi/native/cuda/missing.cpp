@@ -21,4 +21,8 @@ double compensate(const void*, DType, const Factor&, const Grid&, bool, const fl
   missing("Error compensation (GPTQ)");
 }
 
+double scale_gradient(const void*, DType, const Moment&, const Grid&, const float*, double*, size_t, size_t) {
+  missing("The gradient search of AWQ");
+}
+
 }  // namespace salient

@@ -182,6 +182,11 @@ class Caller {
       }
       case 22: {
         double loss = 0;
+        if (chance(30)) {
+          std::vector<double> gradient(count);
+          return salient_scale_gradient(handle(), handle(), kind, weight, grid(), floats(count, 0.5, 2).data(),
+                                        gradient.data(), count, &loss);
+        }
         const uint32_t w = handle();
         return quantized([&](uint32_t c, uint32_t s, uint32_t z) {
           return salient_quantization_loss(w, handle(), kind, weight, grid_, c, s, z, &loss);

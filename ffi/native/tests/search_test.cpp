@@ -232,6 +232,36 @@ void test_refine() {
   }
 }
 
+// The same at every level and number of threads, with the loss of scale_losses, and no slope along a group's common factor.
+void test_gradient() {
+  const size_t shapes[][3] = {{5, 64, 32}, {250, 300, 100}, {1, 7, 7}, {9, 515, 103}};
+  for (const auto& [N, K, group] : shapes) {
+    const size_t T = 300;
+    if (left_out(T * K * K)) continue;
+    const Grid grid{3, static_cast<uint32_t>(group), N == 9, DType::F32, N == 5};
+    const std::vector<float> x = correlated(T, K), gram = gram_of(x, T, K);
+    const Stored w = stored(N % 2 ? DType::BF16 : DType::F32, N * K);
+    std::vector<float> s(K);
+    for (float& value : s) value = 0.5f + static_cast<float>(random_bits() % 1000) / 500.0f;
+    for (const bool tokens : {false, true}) {
+      const Moment moment{tokens, tokens ? x.data() : gram.data(), T, tokens ? 1.75 : 1.0};
+      double loss = 0, want = 0;
+      const auto gradient = both("scale_gradient", [&] {
+        std::vector<double> out(K);
+        loss = scale_gradient(w.bytes.data(), w.type, moment, grid, s.data(), out.data(), N, K);
+        return out;
+      });
+      scale_losses(w.bytes.data(), w.type, moment, grid, s.data(), 1, &want, N, K);
+      check(std::fabs(loss / want - 1) < 1e-5, "scale_gradient: loss " + std::to_string(loss / want - 1));
+      for (size_t k = 0; k < K; k += group) {
+        double sum = 0, size = 0;
+        for (size_t i = k; i < k + group; ++i) sum += gradient[i], size += std::fabs(gradient[i]);
+        check(std::fabs(sum) < 1e-4 * size, "scale_gradient: a group's sum is " + std::to_string(sum / size));
+      }
+    }
+  }
+}
+
 }  // namespace
 
-int main() { return run_levels({test_losses, test_clip, test_ranges, test_refine}); }
+int main() { return run_levels({test_gradient, test_losses, test_clip, test_ranges, test_refine}); }

@@ -152,6 +152,7 @@ Deno.test("results do not depend on the number of threads", async () => {
         grid,
         positive,
       ),
+      slope: await backend.scaleGradient(w, moment, grid, new Float32Array(K).fill(1.5)),
       energy: await backend.outputEnergy(w, moment),
       loss: await backend.quantizationLoss(w, moment, quantized),
       likelihood: await backend.negativeLogLikelihood(y, new Int32Array(T).fill(5)),

@@ -23,6 +23,7 @@ for (const [name, library] of Object.entries(LIBRARIES)) {
     const options = {
       packedTolerance: 2 ** -11 + 1e-6,
       scaleTolerance: 2 ** -16,
+      gradients: false,
       compensates: false,
     };
     runBackendSuite(name, () => createCudaBackend({ library }), options);

@@ -35,6 +35,12 @@ export interface Golden {
     absMax: number[];
     refined: { factors: number[]; initialLoss: number; loss: number; s: number[] };
   };
+  gradients: {
+    x: Matrix;
+    w: Matrix;
+    s: number[];
+    cases: { grid: AffineGrid; loss: number; gradient: number[] }[];
+  };
 }
 
 /** The numbers. */

@@ -20,8 +20,8 @@ const SIZES = [[1, 4, 4, 3], [3, 30, 10, 9], [7, 64, 32, 50], [20, 96, 96, 33], 
 ]] as const;
 const FLOATS = ["F32", "F64", "F16", "BF16", "F8_E4M3"] as const;
 
-/** Registers the cases. */
-export function searchCases(register: RegisterCase): void {
+/** Registers the cases, with or without that of the gradient. */
+export function searchCases(register: RegisterCase, gradients: boolean): void {
   register("scaleLosses, quantizationLoss and outputEnergy", async (pair) => {
     for (const [N, K, groupSize, rows] of SIZES) {
       for (const dtype of FLOATS) {
@@ -50,6 +50,8 @@ export function searchCases(register: RegisterCase): void {
       }
     }
   });
+
+  if (gradients) gradientCase(register);
 
   register("clipSearch", async (pair) => {
     for (const [N, K, groupSize, rows] of SIZES) {
@@ -172,6 +174,36 @@ export function searchCases(register: RegisterCase): void {
       })
     );
     assert.deepEqual([tested.loss, tested.initialLoss, [...tested.s]], [0, 0, [...start]]);
+  });
+}
+
+function gradientCase(register: RegisterCase): void {
+  register("scaleGradient", async (pair) => {
+    for (const [N, K, groupSize, rows] of [...SIZES, [250, 520, 104, 260]] as const) {
+      for (const dtype of N > 100 ? ["F32"] as const : FLOATS) {
+        const w = pair.random(dtype, [N, K], 0.1);
+        const s = pair.positive(K);
+        for (const moment of await moments(pair, rows, K)) {
+          for (
+            const more of [{}, { bits: 3, symmetric: true }, { range: "zero" as const, bits: 2 }]
+          ) {
+            const label = `${dtype} [${N}, ${K}] ${moment.tested.kind} ${JSON.stringify(more)}`;
+            const grid = gridOf(groupSize, more);
+            const { tested, oracle } = await pair.run((backend, use) =>
+              backend.scaleGradient(use(w), use(moment), grid, s)
+            );
+            assertNear({ tested: tested.loss, oracle: oracle.loss }, 1e-4, label);
+            assert.ok(tested.gradient instanceof Float64Array);
+            // Sums of terms of both signs: they are held against the largest of them.
+            const largest = oracle.gradient.reduce((most, g) => Math.max(most, Math.abs(g)), 0);
+            oracle.gradient.forEach((expected, k) => {
+              const difference = Math.abs(tested.gradient[k]! - expected);
+              assert.ok(difference <= 1e-4 * largest, `${label} [${k}]: off by ${difference}`);
+            });
+          }
+        }
+      }
+    }
   });
 }
 

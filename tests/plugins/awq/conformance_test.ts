@@ -7,6 +7,7 @@ const kinds: Record<string, AwqOptions> = {
   "awq": { bits: 3, groupSize: 32 },
   "awq by modules": { bits: 4, groupSize: 128, objective: "module", duoScaling: "both" },
   "awq on a sample": { bits: 4, groupSize: 64, tokens: 32, symmetric: true },
+  "awq by gradient": { bits: 3, groupSize: 32, search: "gradient", tokens: 32 },
   "awq channel by channel": { bits: 3, groupSize: 128, search: "channel", clip: { sweeps: 0 } },
 };
 const refused: (() => Plugin)[] = [

@@ -105,7 +105,7 @@ Deno.test("searchScales() keeps the identity where nothing is better", async () 
 Deno.test("searchScales() gives tied channels one scale", async () => {
   using backend = createReferenceBackend();
   const channelOf = Uint32Array.from({ length: K }, (_, k) => k % 8);
-  for (const kind of ["grid", "channel"] as const) {
+  for (const kind of ["grid", "channel", "gradient"] as const) {
     const { scales, identity } = await search(backend, {
       weight: normal(8 * K),
       input: salientInput(),
@@ -125,6 +125,40 @@ Deno.test("searchScales() goes on channel by channel where that lowers the error
   const channel = await search(backend, { ...common, options: { ...options, search: "channel" } });
   assert.ok(channel.loss < grid.loss, `${channel.loss} against ${grid.loss}`);
   assert.equal(channel.exponent, grid.exponent);
+});
+
+Deno.test("searchScales() goes on by gradient steps, within a factor of 4, where that lowers the error", async () => {
+  using backend = createReferenceBackend();
+  const common = { weight: normal(8 * K), input: salientInput(), role: "q" };
+  const options: AwqOptions = { bits: 3, groupSize: 16 };
+  const grid = await search(backend, { ...common, options });
+  const found = await search(backend, { ...common, options: { ...options, search: "gradient" } });
+  assert.equal(grid.refinement, undefined);
+  assert.ok(found.loss < grid.loss, `${found.loss} against ${grid.loss}`);
+  assert.equal(found.refinement?.gain, 1 - found.loss / grid.loss);
+  assert.ok(found.refinement.seconds > 0);
+  found.scales.forEach((scale, k) => {
+    const factor = scale / grid.scales[k]!;
+    assert.ok(factor > 0.2499 && factor < 4.001, `channel ${k} was scaled by ${factor}`);
+  });
+  // The loss that is told is the true one of the scales that are given.
+  using candidate = backend.upload(found.scales, "F32", [1, K]);
+  using w = backend.upload(common.weight, "F32", [8, K]);
+  using x = backend.upload(common.input, "F32", [TOKENS, K]);
+  const moment = { kind: "tokens", sample: x, weight: 1 } as const;
+  const resolved = resolveGrid({ bits: 3, groupSize: 16 }, { name: "linear", shape: [8, K] });
+  const [loss = NaN] = await backend.scaleLosses(w, moment, resolved, candidate);
+  assert.ok(Math.abs(loss / found.loss - 1) < 1e-4);
+});
+
+Deno.test("searchScales() keeps what it had where gradient steps find nothing", async () => {
+  using backend = createReferenceBackend();
+  const choice = await search(backend, {
+    weight: Float32Array.from({ length: 4 * K }, (_, i) => i % 8 - 4), // on the grid as it is
+    input: salientInput(),
+    options: { bits: 3, groupSize: 16, search: "gradient" },
+  });
+  assert.deepEqual([choice.identity, choice.refinement?.gain], [true, 0]);
 });
 
 Deno.test("searchScales() names the set whose error is not finite", async () => {
