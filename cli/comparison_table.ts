@@ -11,8 +11,19 @@ import { formatTable } from "./table.ts";
 /** Rows as a table, each with its difference to the first, which is the original. */
 export function comparisonTable(rows: readonly MeasuredRow[]): string {
   const original = rows[0]?.perplexity;
+  // Where linears differ, the bits of one of them say little.
+  const mixed = rows.some((row) => row.targetBits !== null);
   return formatTable(
-    ["method", "bits", "group", "perplexity", "against original", "size", "time"],
+    [
+      "method",
+      "bits",
+      ...mixed ? ["bits a weight"] : [],
+      "group",
+      "perplexity",
+      "against original",
+      "size",
+      "time",
+    ],
     rows.map((row, index) => {
       const [value, difference = ""] = formatPerplexity(
         row.perplexity,
@@ -20,7 +31,8 @@ export function comparisonTable(rows: readonly MeasuredRow[]): string {
       ).split(" (");
       return [
         row.method,
-        String(row.bits),
+        row.targetBits === null ? String(row.bits) : `target ${row.targetBits}`,
+        ...mixed ? [row.bitsPerWeight?.toFixed(3) ?? ""] : [],
         row.groupSize === null ? "" : String(row.groupSize),
         value ?? "",
         difference.replace(")", ""),

@@ -23,6 +23,10 @@ export interface MeasuredRow {
   readonly bits: number;
   /** Inputs that share a scale; null for the original. */
   readonly groupSize: number | null;
+  /** Bits for each weight inside the blocks, scales and zero points included; null for the original. */
+  readonly bitsPerWeight: number | null;
+  /** The budget that bits were chosen under; null where there was none. */
+  readonly targetBits: number | null;
   /** Perplexity on the text. */
   readonly perplexity: number;
   /** Time to quantize, calibration included, perplexity not. */
@@ -39,6 +43,8 @@ export interface MethodToMeasure {
   readonly bits: number;
   /** Inputs that share a scale. */
   readonly groupSize: number;
+  /** The budget that bits are chosen under, in place of `bits`. */
+  readonly targetBits?: number | undefined;
   /** The plugins that do it. */
   readonly plugins: readonly Plugin[];
 }
@@ -79,11 +85,13 @@ export async function* measureMethods(
     method: "original",
     bits: first?.dtype === "F32" ? 32 : first?.dtype === "F64" ? 64 : 16,
     groupSize: null,
+    bitsPerWeight: null,
+    targetBits: null,
     perplexity: original.perplexity,
     seconds: 0,
     bytes: model.checkpoint.byteLength,
   };
-  for (const { method, bits, groupSize, plugins } of methods) {
+  for (const { method, bits, groupSize, targetBits, plugins } of methods) {
     const result = await quantizeInMemory({
       model,
       backend,
@@ -92,6 +100,7 @@ export async function* measureMethods(
       seed,
       signal,
       rules: options.rules,
+      targetBits,
       hookTimeout: options.hookTimeout,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });
@@ -101,6 +110,8 @@ export async function* measureMethods(
       method,
       bits,
       groupSize,
+      bitsPerWeight: result.report.bitsPerWeight,
+      targetBits: targetBits ?? null,
       perplexity: measured.perplexity,
       seconds: result.report.seconds,
       bytes: result.report.bytesAfter,

@@ -152,6 +152,14 @@ export const rulesOption = optional(
   }),
 );
 
+/** A budget of bits. */
+export const targetBitsOption = optional(
+  option("--target-bits", float({ metavar: "N", min: 2, max: 16 }), {
+    description:
+      message`Average bits of a weight, scales and zero points included, for example 3.5: each linear gets the bits that keep the error least (gptq, pack-quantized or another format that mixes them)`,
+  }),
+);
+
 /** Limit of a hook. */
 export const hookTimeoutOption = optional(
   option("--hook-timeout", float({ metavar: "SECONDS", min: 0.001, max: 2e6 }), {

@@ -23,6 +23,7 @@ import {
   rulesOption,
   seqLenOption,
   setOption,
+  targetBitsOption,
   textOption,
   windowsOption,
 } from "../options.ts";
@@ -42,6 +43,7 @@ export const compareCommand = command(
     ),
     set: setOption,
     rules: rulesOption,
+    targetBits: targetBitsOption,
     hookTimeout: hookTimeoutOption,
     bits: optional(
       option("--bits", listOf(integer({ min: 2, max: 8 }), "N,N"), {

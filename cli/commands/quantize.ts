@@ -24,6 +24,7 @@ import {
   rulesOption,
   seqLenOption,
   setOption,
+  targetBitsOption,
 } from "../options.ts";
 
 const footer: Message =
@@ -65,6 +66,7 @@ export const quantizeCommand = command(
     }),
     memory: memoryOption,
     rules: rulesOption,
+    targetBits: targetBitsOption,
     hookTimeout: hookTimeoutOption,
     dryRun: option("--dry-run", {
       description: message`Check everything and say what would be done, without writing`,

@@ -32,6 +32,12 @@ async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]>
       methods.push({ method: name, bits, groupSize, plugins });
     }
   }
+  const { targetBits, groupSize } = args;
+  for (const parts of targetBits === undefined ? [] : args.methods) {
+    // The plugins' own bits give way to the plan.
+    const { name, plugins } = await buildChain(parts, { ...args, bits: 4 }, settings);
+    methods.push({ method: name, bits: 4, groupSize, targetBits, plugins });
+  }
   settings.refuseUnused();
   return methods;
 }
@@ -70,7 +76,7 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
         row.perplexity,
         rows.length === 1 ? undefined : rows[0]?.perplexity,
       );
-      printNotice(`${row.method} at ${row.bits} bits: perplexity ${value}`);
+      printNotice(`${row.method} at ${row.targetBits ?? row.bits} bits: perplexity ${value}`);
     }
   }
   progress[Symbol.dispose]();

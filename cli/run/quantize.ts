@@ -9,6 +9,7 @@ import { chooseBackend } from "../choose_backend.ts";
 import type { QuantizeArguments } from "../commands/quantize.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
 import { buildChain, type Chain } from "../methods.ts";
+import { planLine } from "../plan_line.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
@@ -31,7 +32,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
   using backend = await chooseBackend(args);
   using model = await openModel(args.model, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
-  const calibration = observes
+  const calibration = observes || args.targetBits !== undefined
     ? await calibrate({ ...args, seqLen: windowLength(args.seqLen, 512, model) }, model, signal)
     : undefined;
   using progress = new RunProgress(progressStyle(args.json));
@@ -44,6 +45,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     out: args.out,
     ...(args.memory === undefined ? {} : { memory: args.memory }),
     rules,
+    targetBits: args.targetBits,
     hookTimeout: args.hookTimeout,
     seed: args.seed,
     dryRun: args.dryRun,
@@ -78,6 +80,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
         formatBytes(report.peakRssBytes)
       })`,
   );
+  if (report.bitPlan !== null) printLine(planLine(report.bitPlan));
   const errors = report.layers.flatMap(({ activationError }) => activationError ?? []);
   if (errors.length > 0) {
     const most = Math.sqrt(Math.max(...errors)) * 100;

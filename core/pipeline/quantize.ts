@@ -76,7 +76,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
   const bitPlan = await planFor(options, model, format);
-  const planned = { ...options, rules: [...bitPlan?.rules ?? [], ...options.rules ?? []] };
+  const planned = { ...options, rules: [...options.rules ?? [], ...bitPlan?.rules ?? []] };
   const run = await transformModel(await prepareRun(planned, model, format, opened), opened);
   const clock = new StageClock(run.emit);
   await using output = await format.create({
@@ -122,7 +122,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     dryRun: options.dryRun === true,
     layers,
     bitPlan: bitPlan ?? null,
-    rules: run.rules.reports,
+    rules: run.rules.reports.slice(0, options.rules?.length ?? 0),
     bitsPerWeight: options.dryRun === true ? 0 : bitsPerWeight(model.linears, record.linears),
     stages: { ...bitPlan && { bits: bitPlan.seconds }, ...clock.stages },
     plan: run.plan,

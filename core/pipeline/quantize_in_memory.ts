@@ -62,7 +62,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
   const bitPlan = options.targetBits === undefined
     ? undefined
     : await planRun(options, model, undefined);
-  const planned = { ...options, rules: [...bitPlan?.rules ?? [], ...options.rules ?? []] };
+  const planned = { ...options, rules: [...options.rules ?? [], ...bitPlan?.rules ?? []] };
   const run = await transformModel(await prepareRun(planned, model, undefined, opened), opened);
   const clock = new StageClock(run.emit);
   await using sink = new MemorySink(run.model, run.ops);
@@ -85,7 +85,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     dryRun: false,
     layers,
     bitPlan: bitPlan ?? null,
-    rules: run.rules.reports,
+    rules: run.rules.reports.slice(0, options.rules?.length ?? 0),
     bitsPerWeight: bitsPerWeight(model.linears, record.linears),
     stages: { ...bitPlan && { bits: bitPlan.seconds }, ...clock.stages },
     plan: run.plan,

@@ -42,7 +42,7 @@ export interface QuantizeReport {
   readonly layers: readonly LinearReport[];
   /** How bits were chosen, where a target was given; null where none was, and in a dry run. */
   readonly bitPlan: BitPlan | null;
-  /** The rules of the run, each with the number of linears that it names. */
+  /** The rules that were given, each with the number of linears that it names; those of a plan are in the plan. */
   readonly rules: readonly RuleReport[];
   /**
    * Bits for each weight inside the blocks, scales and zero points included: the integers as they are, not

@@ -11,6 +11,7 @@ import type { Model } from "../../core/model/model.ts";
 import { openModel } from "../../core/model/open_model.ts";
 import { quantizeInMemory } from "../../core/pipeline/quantize_in_memory.ts";
 import type { QuantizeReport } from "../../core/pipeline/report.ts";
+import type { RunOptions } from "../../core/pipeline/run_options.ts";
 import type { Plugin } from "../../core/plugin.ts";
 import { loadTokenizer } from "../../core/tokenizer/load_tokenizer.ts";
 
@@ -90,6 +91,12 @@ export function directoryOf({ model }: Subject): string {
   return new URL(`models/${model}/`, SHARED).pathname;
 }
 
+/** What came of a run. */
+export interface Measurement {
+  readonly perplexity: number;
+  readonly report: QuantizeReport;
+}
+
 /** A model that is open, with its texts as tokens. */
 export class Laboratory implements Disposable {
   readonly model: Model;
@@ -129,13 +136,18 @@ export class Laboratory implements Disposable {
   }
 
   /** Perplexity of the model after the plugins, and the report of the run. */
-  async measure(
-    ...plugins: readonly Plugin[]
-  ): Promise<{ perplexity: number; report: QuantizeReport }> {
+  measure(...plugins: readonly Plugin[]): Promise<Measurement> {
+    return this.measureRun({ plugins });
+  }
+
+  /** The same, with whatever else a run takes. */
+  async measureRun(
+    options: Pick<RunOptions, "plugins" | "rules" | "targetBits">,
+  ): Promise<Measurement> {
     const { model, report } = await quantizeInMemory({
+      ...options,
       model: this.model,
       backend: this.model.backend,
-      plugins,
       calibration: this.#calibration,
     });
     using quantized = model;

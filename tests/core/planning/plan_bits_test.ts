@@ -153,6 +153,7 @@ Deno.test("more bits make a smaller error, and what rules and choices say is kep
     if (role === "v_proj") assert.equal(layer.groupSize, 8);
   }
   assert.ok(plan!.bitsPerWeight <= 6.2 && plan!.bitsPerWeight > 5.8);
+  assert.deepEqual(report.rules.map(({ linears }) => linears), [2, 2, 2]);
   assert.ok(!plan!.rules.some(({ match }) => /down|q_proj/.test(match)));
 });
 
