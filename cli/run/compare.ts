@@ -32,10 +32,10 @@ async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]>
       methods.push({ method: name, bits, groupSize, plugins });
     }
   }
-  const { targetBits, groupSize } = args;
+  const { targetBits } = args;
   for (const parts of targetBits === undefined ? [] : args.methods) {
     // The plugins' own bits give way to the plan.
-    const { name, plugins } = await buildChain(parts, { ...args, bits: 4 }, settings);
+    const { name, plugins, groupSize } = await buildChain(parts, { ...args, bits: 4 }, settings);
     methods.push({ method: name, bits: 4, groupSize, targetBits, plugins });
   }
   settings.refuseUnused();

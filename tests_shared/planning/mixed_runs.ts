@@ -46,15 +46,14 @@ export function mixedRuns(method: "rtn" | "awq", groupSize: number): MixedRun[] 
     },
     {
       method,
-      what: "3 bits, rule v and o 8",
+      what: "3 bits, rule v 8",
       plugins: plugins(3),
-      rules: [{ match: "*.{v,o}_proj", bits: 8 }],
+      rules: [{ match: "*.v_proj", bits: 8 }],
     },
     budget(3.5, false),
     budget(3.5, true),
     budget(4, false),
     budget(4, true),
-    budget(4.5, false),
   ];
 }
 

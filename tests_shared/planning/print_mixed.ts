@@ -1,7 +1,7 @@
 /**
  * Prints the tables of docs/mixed_precision.md.
  *
- *     deno run --allow-read --allow-write --allow-ffi tests_shared/planning/print_mixed.ts [GROUP] [METHODS]
+ *     deno run --allow-read --allow-write --allow-ffi tests_shared/planning/print_mixed.ts [GROUP] [METHODS] [THREADS]
  *
  * @module
  */
@@ -10,8 +10,11 @@ import { openBackend } from "../../ffi/open_backend.ts";
 import { Laboratory, SUBJECTS } from "../plugins/protocol.ts";
 import { interpolate, mixedRuns, type Point } from "./mixed_runs.ts";
 
-const [group = "32", methods = "rtn,awq"] = Deno.args;
-using backend = await openBackend("auto");
+const [group = "32", methods = "rtn,awq", threads] = Deno.args;
+using backend = await openBackend(
+  "auto",
+  threads === undefined ? {} : { threads: Number(threads) },
+);
 console.log(
   "| model | method | what | bits a weight | perplexity | interpolated | gain | s | plan s |",
 );
