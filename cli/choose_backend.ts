@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Backend, openBackend } from "../mod.ts";
+import { type Backend, openBackend, SalientError } from "../mod.ts";
 
 /** Opens it. */
 export async function chooseBackend(
@@ -14,5 +14,11 @@ export async function chooseBackend(
     readonly device: number | undefined;
   },
 ): Promise<Backend> {
-  return await openBackend(args.backend, { threads: args.threads, device: args.device });
+  try {
+    return await openBackend(args.backend, { threads: args.threads, device: args.device });
+  } catch (error) {
+    // Asked for by name, a backend that is not there is wrong usage.
+    if (!(error instanceof SalientError) || error.code !== "backend") throw error;
+    throw new SalientError("usage", error.message, { cause: error });
+  }
 }

@@ -11,34 +11,13 @@ import type { Block, BlockLinear, BlockNorm, Model } from "../model/model.ts";
 import type { ActivationFormat, BlockView, LinearInfo, LinearView, ScaleSet } from "../plugin.ts";
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import { type EditedLinear, editLinear } from "./edited_linear.ts";
 import { checkFactors, divideStored } from "./fold_factors.ts";
 import { LentTensors } from "./lent_tensors.ts";
 import { viewLinear } from "./linear_view.ts";
 import { mapRows } from "./map_rows.ts";
 import { findScaleSets, type FoldableSet } from "./scale_sets.ts";
 import type { SiteStatistics } from "./statistics.ts";
-
-/** A linear as it is after the folds so far. */
-export interface EditedLinear {
-  /** Name, shape, role and site. */
-  readonly info: LinearInfo;
-  /** [N, K]: the checkpoint's own, or an F32 copy once it was changed. */
-  weight: Tensor;
-  /** Whether `weight` is a changed copy. */
-  changed: boolean;
-  /** F32 [N], if there is one. */
-  bias: Tensor | undefined;
-  /** Whether `bias` is a changed copy. */
-  biasChanged: boolean;
-  /** What it was quantized to, where a pass of the windows needs that. */
-  quantized: PackedWeight | undefined;
-  /** How its input is rounded then. */
-  activation?: ActivationFormat | undefined;
-  /** What each row has been divided by, [N]; undefined for nothing. */
-  rowFactors: Float32Array | undefined;
-  /** What each column has been multiplied by, [K]; undefined for nothing. */
-  columnFactors: Float32Array | undefined;
-}
 
 /** What an editor works with. */
 export interface EditorOptions {
@@ -85,7 +64,7 @@ export class BlockEditor implements Disposable {
     this.#options = options;
     this.#lent = this.#stack.use(new LentTensors(options.ops));
     this.#norms = new Map(block.norms);
-    this.linears = new Map([...block.linears].map(([role, linear]) => [role, edit(linear)]));
+    this.linears = new Map([...block.linears].map(([role, linear]) => [role, editLinear(linear)]));
     if (model instanceof RotatedModel) this.#mark(model.changesOf(block.index));
     this.#sets = findScaleSets(model.family, model.config, block, isQuantizable);
     this.view = this.#makeView();
@@ -296,21 +275,6 @@ export class BlockEditor implements Disposable {
         }),
     };
   }
-}
-
-function edit({ info, weight, bias }: BlockLinear): EditedLinear {
-  if ("packed" in weight) {
-    throw new SalientError(
-      "input",
-      `Weight of ${info.name} is quantized already: use a plain one`,
-      {
-        tensor: info.name,
-      },
-    );
-  }
-  const untouched = { rowFactors: undefined, columnFactors: undefined };
-  const own = { changed: false, biasChanged: false, quantized: undefined };
-  return { info, weight, bias, ...own, ...untouched };
 }
 
 function product(total: Float32Array | undefined, factors: Float32Array): Float32Array {

@@ -6,7 +6,8 @@
 
 import type { QuantizedWeight } from "../backend.ts";
 import type { ActivationFormat } from "../plugin.ts";
-import type { BlockEditor, EditedLinear } from "./block_editor.ts";
+import type { BlockEditor } from "./block_editor.ts";
+import type { EditedLinear } from "./edited_linear.ts";
 
 /** Takes the blocks of a run, one after the other: a checkpoint on disk, or a model in memory. */
 export interface BlockSink extends AsyncDisposable {

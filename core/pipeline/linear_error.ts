@@ -6,7 +6,7 @@
 
 import type { InputMoment, Ops, QuantizedWeight } from "../backend.ts";
 import type { Tensor } from "../tensor.ts";
-import type { EditedLinear } from "./block_editor.ts";
+import type { EditedLinear } from "./edited_linear.ts";
 import { measureWeight } from "./weight_error.ts";
 
 /** Pieces of a large linear that are looked at, evenly spread, and rows of each. */

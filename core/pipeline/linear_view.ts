@@ -7,7 +7,7 @@
 import type { InputMoment } from "../backend.ts";
 import type { InputStatistics, LinearView } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
-import type { EditedLinear } from "./block_editor.ts";
+import type { EditedLinear } from "./edited_linear.ts";
 import type { LentTensors } from "./lent_tensors.ts";
 import type { SiteStatistics } from "./statistics.ts";
 

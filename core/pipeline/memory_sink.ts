@@ -12,7 +12,8 @@ import type { ActivationFormat } from "../plugin.ts";
 import { withBlocks } from "../model/with_blocks.ts";
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
-import type { BlockEditor, EditedLinear } from "./block_editor.ts";
+import type { BlockEditor } from "./block_editor.ts";
+import type { EditedLinear } from "./edited_linear.ts";
 import type { BlockSink } from "./block_sink.ts";
 import { castable } from "./fold_factors.ts";
 

@@ -7,7 +7,8 @@
 import type { QuantizedWeight } from "../backend.ts";
 import type { ModelOutput } from "../output/model_output.ts";
 import type { ActivationFormat } from "../plugin.ts";
-import type { BlockEditor, EditedLinear } from "./block_editor.ts";
+import type { BlockEditor } from "./block_editor.ts";
+import type { EditedLinear } from "./edited_linear.ts";
 import type { BlockSink } from "./block_sink.ts";
 
 /** Streams blocks to a {@linkcode ModelOutput}. */

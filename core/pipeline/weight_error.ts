@@ -7,7 +7,7 @@
 import type { Ops, QuantizedWeight } from "../backend.ts";
 import { discard } from "../discard.ts";
 import type { Tensor } from "../tensor.ts";
-import type { EditedLinear } from "./block_editor.ts";
+import type { EditedLinear } from "./edited_linear.ts";
 import type { LinearError } from "./linear_error.ts";
 
 /** Weights looked at together. */

@@ -27,7 +27,7 @@ Deno.test("wrong usage is one line and exit status 2", async (t) => {
     ]],
     ["a missing option", /--out/, ["quantize", MODEL]],
     ["an unknown format", /awq-gemm/, ["quantize", MODEL, "--out", "x", "--format", "awq-gem"]],
-    ["a backend that is not there", /CUDA/, [
+    ["a backend that is not there", /CUDA/i, [
       "eval",
       MODEL,
       "--text",
