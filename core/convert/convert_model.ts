@@ -174,7 +174,10 @@ function checkTarget(
   if (stored.size === 0 && !plain) {
     throw new SalientError(
       "input",
-      `${model.directory} has no quantized linears to convert to ${format.name}: quantize it (salient quantize)`,
+      model.directory.endsWith(".gguf")
+        ? `${model.directory} is read as plain numbers, which ${format.name} does not hold: quantize it anew, or ` +
+          `convert what it was made from`
+        : `${model.directory} has no quantized linears to convert to ${format.name}: quantize it (salient quantize)`,
       { file: model.directory },
     );
   }

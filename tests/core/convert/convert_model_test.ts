@@ -124,6 +124,9 @@ Deno.test("convertModel() refuses what the other format cannot hold, and leaves 
   await refuse(eight, "gguf", /blocks of 32 inputs/);
   await refuse(eight, "awq-gemv", /holds at most 4 bits/);
   await refuse(`${folder.path}/plain`, "gptq", /has no quantized linears to convert to gptq/);
+  const gguf = `${folder.path}/eight.gguf`;
+  await convertModel({ model: `${folder.path}/plain`, backend, format: "gguf", out: gguf });
+  await refuse(gguf, "gptq", /is read as plain numbers, which gptq does not hold/);
   // A group whose weights are all above 0 has zero point 0.
   const positive = definePlugin({
     name: "positive",
