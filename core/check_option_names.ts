@@ -22,7 +22,7 @@ import { closestName } from "./export/closest_name.ts";
  * import assert from "node:assert/strict";
  *
  * checkOptionNames("mine", { alpha: 0.5 }, ["alpha", "bits"]);
- * assert.throws(() => checkOptionNames("mine", { alfa: 0.5 }, ["alpha"]), /did you mean alpha/);
+ * assert.throws(() => checkOptionNames("mine", { alpa: 0.5 }, ["alpha"]), /did you mean alpha/);
  * ```
  */
 export function checkOptionNames(plugin: string, options: object, names: readonly string[]): void {
