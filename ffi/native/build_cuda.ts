@@ -177,10 +177,6 @@ export async function buildCuda(options: CudaBuild): Promise<void> {
 /** Whether the committed library is that of its manifest and made from the sources; says so. */
 export async function checkCuda(): Promise<boolean> {
   const folder = "prebuilt/linux-x86_64";
-  if (modified(`${folder}/${manifestFileName("cuda")}`) === 0) {
-    console.log(`ffi/native/${folder}: no CUDA library is committed`);
-    return true;
-  }
   const text = Deno.readTextFileSync(
     new URL(`${folder}/${manifestFileName("cuda")}`, NATIVE_ROOT),
   );

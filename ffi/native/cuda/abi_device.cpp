@@ -7,6 +7,7 @@
 
 #include "../abi/objects.h"
 #include "device.h"
+#include "kernels.h"
 #include "kernels_text.h"
 
 using namespace salient;
@@ -29,9 +30,9 @@ uint32_t salient_describe(uint8_t* text, uint32_t length) {
   guard_anywhere([&] {
     device::enter();
     const device::Description it = device::describe(device::chosen());
-    std::snprintf(line, sizeof line, "%s, compute capability %u.%u, %.1f GiB, driver %u.%u, %s", it.name.c_str(), it.major,
+    std::snprintf(line, sizeof line, "%s, compute capability %u.%u, %.1f GiB, driver %u.%u, %s, large products by %s", it.name.c_str(), it.major,
                   it.minor, static_cast<double>(it.memory) / (1 << 30), it.driver / 1000, it.driver % 1000 / 10,
-                  kernels_text(it.major, it.minor).c_str());
+                  kernels_text(it.major, it.minor).c_str(), cuda::library_found() ? "cuBLASLt" : "them too");
   });
   const size_t written = std::min<size_t>(std::strlen(line), length);
   std::memcpy(text, line, written);

@@ -8,7 +8,7 @@ std::string kernels_text(uint32_t major, uint32_t minor) {
   (void)minor;
   return "kernels emulated on the host, for tests";
 #else
-  // As build_plan.ts compiles them.
+  // As cuda_plan.ts compiles them.
   static constexpr uint32_t kBuilt[] = {80, 86, 89, 90, 100, 120};
   const uint32_t device = 10 * major + minor;
   uint32_t best = 0;
