@@ -54,13 +54,15 @@ export function* blockPieces(options: BlockPiecesOptions): Generator<Uint8Array<
         groupSize,
       };
       encodeBlocks(type, part, bytes, n * stride);
-      for (let k = 0; k < columns; k++) {
-        const group = Math.floor(k / groupSize);
+      for (let group = 0; group < groups; group++) {
         const scale = part.scales[group]!;
-        const shift = part.zeros[group]! * scale;
+        const exact = part.zeros[group]! * scale;
         // Q4_1 alone stores the minimum, as an fp16.
-        meant[n * columns + k] = part.codes[k]! * scale -
-          (type === "Q4_1" ? Math.f16round(shift) : shift);
+        const shift = type === "Q4_1" ? Math.f16round(exact) : exact;
+        const end = (group + 1) * groupSize;
+        for (let k = group * groupSize; k < end; k++) {
+          meant[n * columns + k] = part.codes[k]! * scale - shift;
+        }
       }
     }
     if (!meant.every(Number.isFinite)) {
