@@ -129,7 +129,13 @@ void go(Context& from, Context& to, [[maybe_unused]] const void* bottom, [[maybe
   swapcontext(&from.context, &to.context);
 #endif
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(from.fake, nullptr, nullptr);
+  const void* came_from = nullptr;
+  size_t size_of_it = 0;
+  __sanitizer_finish_switch_fiber(from.fake, &came_from, &size_of_it);
+  if (&from != &scheduler) {  // each thread of the host has a stack of its own
+    scheduler_bottom = came_from;
+    scheduler_size = size_of_it;
+  }
 #endif
 }
 
