@@ -64,6 +64,8 @@ async function measureOurs(directory: string): Promise<void> {
     const report = await ours(directory, options.tokens);
     const note = `${options.tokens} tokens, measured`;
     emit({ group, who: "salient", unit: "s", value: report.seconds, note });
+    const memory = `${group}, peak memory`;
+    emit({ group: memory, who: "salient", unit: "bytes", value: report.peakRssBytes });
     return;
   }
   const [few, many] = options.tiny ? [64, 256] : [2048, 6144];
