@@ -97,11 +97,12 @@ export function compensationOps(allocate: Allocate): CompensationOps {
       }
       const values = toF32(floats(w, "Weight").bytes(), w.dtype);
       check(values.every(Number.isFinite), "The weight holds NaN or infinite values");
+      const given = ranges === undefined ? undefined : plain(ranges);
+      const factored = factor.plain; // refuses one that is gone, before anything is made
       const codes = allocate("U8", [N, K]);
       const scales = allocate("F32", [N, G]);
       const zeros = allocate("U8", [N, G]);
-      const given = ranges === undefined ? undefined : plain(ranges);
-      const loss = compensate(values, N, factor.plain, grid, { dynamic, ranges: given }, {
+      const loss = compensate(values, N, factored, grid, { dynamic, ranges: given }, {
         codes: codes.writableBytes(),
         scales: scales.writableF32(),
         zeros: zeros.writableBytes(),

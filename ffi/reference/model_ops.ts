@@ -44,16 +44,17 @@ export function modelOps(allocate: Allocate): ModelOps {
       );
       if (options.bias !== undefined) shaped(options.bias, "Bias", [N]);
       const bias = options.bias === undefined ? undefined : f32(options.bias, "Bias");
-      const result = allocate("F32", [T, N]);
-      const y = result.writableF32();
       const rounded = roundedInputs(input, options.activation, size);
       const plainBias = rounded === undefined ? bias : undefined;
       const used = rounded?.integers ?? input;
-      if (isPacked(weight)) {
-        packedLinear(used, ownPacked(weight), plainBias, y, size);
-      } else {
+      const packed = isPacked(weight) ? ownPacked(weight) : undefined;
+      const plain = isPacked(weight) ? undefined : anyFloat(weight, "Weight");
+      const result = allocate("F32", [T, N]); // after everything that may refuse
+      const y = result.writableF32();
+      if (packed !== undefined) packedLinear(used, packed, plainBias, y, size);
+      if (plain !== undefined) {
         const bf16 = rounded === undefined && options.precision === "bf16";
-        linear(used, anyFloat(weight, "Weight"), plainBias, y, size, bf16);
+        linear(used, plain, plainBias, y, size, bf16);
       }
       if (rounded !== undefined) scaleOutputs(y, rounded.scales, bias, size);
       return result;
