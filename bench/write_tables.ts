@@ -22,6 +22,10 @@ export function withTables(readme: string, tables: string): string {
   return `${readme.slice(0, from + BEGIN.length)}\n\n${tables.trim()}\n\n${readme.slice(to)}`;
 }
 
+function isOfMachine(results: Partial<Results>): results is Results {
+  return results.machine !== undefined && results.pieces !== undefined;
+}
+
 async function main(): Promise<void> {
   const folder = new URL("./", import.meta.url);
   const names = [...Deno.readDirSync(new URL("results/", folder))]
@@ -29,7 +33,8 @@ async function main(): Promise<void> {
   const all: string[] = [];
   for (const name of names) {
     const path = new URL(`results/${name}`, folder);
-    const results: Results = JSON.parse(await Deno.readTextFile(path));
+    const results: Partial<Results> = JSON.parse(await Deno.readTextFile(path));
+    if (!isOfMachine(results)) continue; // the salience study's, which has a page of its own
     const markdown = toMarkdown(results);
     await Deno.writeTextFile(new URL(name.replace(/json$/, "md"), path), markdown);
     all.push(markdown);
