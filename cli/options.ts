@@ -30,7 +30,8 @@ export const commonOptions = {
 export const backendOptions = {
   backend: withDefault(
     option("--backend", choice(["auto", "cpu", "cuda", "reference"], { metavar: "NAME" }), {
-      description: message`Who computes; auto takes the fastest there is`,
+      description:
+        message`Who computes; auto takes cpu, or reference where the library does not open`,
     }),
     "auto" as const,
   ),
