@@ -92,6 +92,7 @@ async function demo(signal: AbortSignal): Promise<void> {
     `It is in ${OUT} (${formatBytes(report.bytesAfter)}, ${report.format}). ` +
       `Everything took ${formatSeconds((performance.now() - start) / 1000)}.`,
   );
+  printLine("Your own model: deno task salient quantize MODEL --method awq --out OUT");
 }
 
 if (import.meta.main) {

@@ -17,8 +17,8 @@ const GROUPS = [128, 64, 32, 16];
  * checkpoints keep the head in 16 bits, and of a small model it is then half of what a token reads.
  *
  * @param model The open model; must outlive the result.
- * @param bits Bits of an integer of the head, 2 to 8. 8 changes perplexity by less than can be measured on most
- * texts; measure fewer with `perplexity`.
+ * @param bits Bits of an integer of the head, 2 to 8. 8 moved perplexity by 0.02 % at most on the two models
+ * it was measured on, 4 by 3 and 18 %: measure fewer with `perplexity`.
  * @returns A model for `perplexity`, `generate` and the like. Disposing it frees the rounded head.
  * @throws {SalientError} `usage` if the bits are out of range.
  *
