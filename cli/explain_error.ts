@@ -6,6 +6,9 @@
 
 import { SalientError } from "../mod.ts";
 
+/** What moves the cursor, is not seen or breaks a line: names in hostile files may hold it. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
 /** One line for an error, and the exit status it gives. */
 export function explainError(
   error: unknown,
@@ -22,11 +25,16 @@ export function explainError(
       error.file === undefined || error.message.includes(error.file) ? "" : `file ${error.file}`,
     ].filter((part) => part !== "" && !error.message.includes(part)).join(", ");
     const line = error.message.replaceAll(/\s*\n+\s*/g, " ");
-    return { line: place === "" ? line : `${line} (${place})`, status: error.exitStatus };
+    const shown = place === "" ? line : `${line} (${place})`;
+    return { line: shown.replaceAll(UNSEEN, escaped), status: error.exitStatus };
   }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
     line: `${text.replaceAll(/\s*\n+\s*/g, " ")} (not expected: run again with --verbose)`,
     status: 1,
   };
+}
+
+function escaped(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`;
 }

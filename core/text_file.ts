@@ -16,12 +16,17 @@ const MOST_BYTES = 64 * 2 ** 20;
  *
  * @param path The file.
  * @param mostBytes Largest size allowed. Default 64 MiB.
+ * @param within Directory of the checkpoint that the file is one of; it must not be a link out of it.
  * @throws {SalientError} `input`, naming the file, where it is missing, unreadable, a directory, too
  * large, or not UTF-8 text (with the offset of the first byte that is not).
  */
-export async function readTextFile(path: string, mostBytes: number = MOST_BYTES): Promise<string> {
+export async function readTextFile(
+  path: string,
+  mostBytes: number = MOST_BYTES,
+  within?: string,
+): Promise<string> {
   await refuseDirectory(path, "a text file");
-  using file = await openRegularFile(path);
+  using file = await openRegularFile(path, within);
   if (file.byteLength > mostBytes) {
     throw new SalientError(
       "input",

@@ -58,12 +58,18 @@ export async function copyCompanionFiles(
     throw readError(from, cause);
   }
   for (const name of names.sort()) {
-    if (!present.has(name)) await copyFile(`${from}/${name}`, `${to}/${name}`, createFile);
+    if (!present.has(name)) await copyFile(name, from, to, createFile);
   }
 }
 
-async function copyFile(from: string, to: string, createFile: CreateFile): Promise<void> {
-  using source = await openRegularFile(from);
+async function copyFile(
+  name: string,
+  directory: string,
+  target: string,
+  createFile: CreateFile,
+): Promise<void> {
+  const from = `${directory}/${name}`;
+  using source = await openRegularFile(from, directory);
   if (source.byteLength > MAX_BYTES) {
     throw new SalientError(
       "input",
@@ -71,7 +77,7 @@ async function copyFile(from: string, to: string, createFile: CreateFile): Promi
       { file: from },
     );
   }
-  using target = await OutputFile.create(to, createFile);
+  using copy = await OutputFile.create(`${target}/${name}`, createFile);
   const buffer = new Uint8Array(2 ** 16);
   let offset = 0;
   while (true) {
@@ -79,8 +85,8 @@ async function copyFile(from: string, to: string, createFile: CreateFile): Promi
       throw readError(from, cause);
     });
     if (count === null) break;
-    await target.write(buffer.subarray(0, count), offset);
+    await copy.write(buffer.subarray(0, count), offset);
     offset += count;
   }
-  await target.finish();
+  await copy.finish();
 }

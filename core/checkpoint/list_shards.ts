@@ -43,7 +43,7 @@ export async function listShards(directory: string): Promise<Shards> {
 
 async function readIndex(directory: string): Promise<Shards> {
   const path = `${directory}/${INDEX_FILE}`;
-  const weights = (await readJsonObject(path, { depth: 8 }))["weight_map"];
+  const weights = (await readJsonObject(path, { depth: 8, within: directory }))["weight_map"];
   if (!isJsonObject(weights) || Object.keys(weights).length === 0) {
     throw new SalientError("input", `${path} has no weight_map: it is damaged, fetch it again`, {
       file: path,

@@ -40,7 +40,7 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   await checkDirectory(directory);
   const config = await readConfig(directory);
-  const generationConfig = await readOptional(`${directory}/generation_config.json`);
+  const generationConfig = await readOptional(directory, "generation_config.json");
   const { files, weightMap } = await listShards(directory);
 
   const entries = new Map<string, TensorEntry>();
@@ -102,21 +102,20 @@ async function checkDirectory(directory: string): Promise<void> {
 }
 
 async function readConfig(directory: string): Promise<JsonObject> {
-  const path = `${directory}/config.json`;
-  const config = await readOptional(path);
+  const config = await readOptional(directory, "config.json");
   if (config !== undefined) return config;
   // Says what is wrong with the weights first where that is the larger matter (a GGUF directory).
   await listShards(directory);
   throw new SalientError(
     "input",
     `${directory} has no config.json: give a Hugging Face checkpoint directory`,
-    { file: path },
+    { file: `${directory}/config.json` },
   );
 }
 
-async function readOptional(path: string): Promise<JsonObject | undefined> {
+async function readOptional(directory: string, name: string): Promise<JsonObject | undefined> {
   try {
-    return await readJsonObject(path);
+    return await readJsonObject(`${directory}/${name}`, { within: directory });
   } catch (error) {
     if (error instanceof SalientError && error.cause instanceof Deno.errors.NotFound) {
       return undefined;

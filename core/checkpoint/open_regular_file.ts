@@ -5,6 +5,7 @@
  */
 
 import { SalientError } from "../errors.ts";
+import { checkLink } from "./check_link.ts";
 
 /** An open file and its length. */
 export interface RegularFile extends Disposable {
@@ -18,10 +19,14 @@ export interface RegularFile extends Disposable {
  * Opens a regular file for reading. Symbolic links are followed (a Hugging Face cache is made of them);
  * what they lead to must be a regular file, never a device, a pipe or a directory.
  *
+ * @param path The file.
+ * @param within The checkpoint's directory, where it is one of a checkpoint's files: links out of it are refused, as
+ * {@linkcode checkLink} says. A file that the user named may be a link to anywhere.
  * @throws {SalientError} `input`, naming the file, where it is missing, unreadable or not a file.
  */
-export async function openRegularFile(path: string): Promise<RegularFile> {
+export async function openRegularFile(path: string, within?: string): Promise<RegularFile> {
   try {
+    if (within !== undefined) await checkLink(path, within);
     // Looked at before it is opened: opening a pipe would wait for its other end.
     if (!(await Deno.stat(path)).isFile) {
       throw new SalientError(

@@ -24,7 +24,7 @@ export async function readHeader(
   name: string,
 ): Promise<SafetensorsHeader & { readonly fileBytes: number }> {
   const path = `${directory}/${name}`;
-  using file = await openRegularFile(path);
+  using file = await openRegularFile(path, directory);
   const fileBytes = file.byteLength;
   if (fileBytes < LENGTH_BYTES) {
     throw refuse(path, `has only ${fileBytes} bytes: it is empty or cut short, fetch it again`);

@@ -15,6 +15,8 @@ export interface JsonLimits {
   readonly bytes?: number;
   /** Deepest nesting. Default 64. */
   readonly depth?: number;
+  /** Directory of the checkpoint that the file is one of; it must not be a link out of it. */
+  readonly within?: string;
 }
 
 const DEFAULT_BYTES = 64 * 2 ** 20;
@@ -26,7 +28,7 @@ const DEFAULT_BYTES = 64 * 2 ** 20;
  */
 export async function readJson(path: string, limits: JsonLimits = {}): Promise<Json> {
   const most = limits.bytes ?? DEFAULT_BYTES;
-  using file = await openRegularFile(path);
+  using file = await openRegularFile(path, limits.within);
   if (file.byteLength > most) {
     throw new SalientError(
       "input",

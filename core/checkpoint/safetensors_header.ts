@@ -13,6 +13,10 @@ import { isJsonObject } from "./read_json.ts";
 import { showName } from "./show_name.ts";
 import type { Json, JsonObject, TensorEntry } from "./types.ts";
 
+/** Axes that a backend's tensor can have, and the longest one. */
+const MOST_AXES = 8;
+const LONGEST_AXIS = 2 ** 32 - 1;
+
 /** Bytes before the header, which hold its length. */
 export const LENGTH_BYTES = 8;
 
@@ -94,7 +98,7 @@ function readEntry(
   const dtype = readDType(value, name, place);
   const shape = readShape(value, name, place);
   const byteLength = byteLengthOf(dtype, shape);
-  if (byteLength === undefined) {
+  if (byteLength === undefined || shape.some((length) => length > LONGEST_AXIS)) {
     throw refuseTensor(place, name, `has a shape too large to count, [${shape.join(", ")}]`);
   }
   const [begin, end] = readOffsets(value, name, place);
@@ -122,6 +126,9 @@ function readDType(entry: JsonObject, name: string, place: HeaderPlace): DType {
 function readShape(entry: JsonObject, name: string, place: HeaderPlace): number[] {
   const shape = entry["shape"];
   if (!Array.isArray(shape)) throw refuseTensor(place, name, "has no shape");
+  if (shape.length > MOST_AXES) {
+    throw refuseTensor(place, name, `has ${shape.length} axes, and at most ${MOST_AXES} are read`);
+  }
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
       const text = "has a shape that is not made of whole numbers from 0 up";

@@ -19,16 +19,16 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   if (directory.endsWith(".gguf")) {
     return tokenizerFilesOf(directory, (await readGguf(directory)).metadata);
   }
-  const definition = await readOptional(`${directory}/tokenizer.json`);
+  const definition = await readOptional(directory, "tokenizer.json");
   if (definition === undefined) return undefined;
-  const config = await readOptional(`${directory}/tokenizer_config.json`) ?? {};
+  const config = await readOptional(directory, "tokenizer_config.json") ?? {};
   const template = await findChatTemplate(directory, config);
   return { definition, config, chatTemplate: template?.source };
 }
 
-async function readOptional(path: string): Promise<JsonObject | undefined> {
+async function readOptional(directory: string, name: string): Promise<JsonObject | undefined> {
   try {
-    return await readJsonObject(path, { bytes: MOST_BYTES });
+    return await readJsonObject(`${directory}/${name}`, { bytes: MOST_BYTES, within: directory });
   } catch (cause) {
     if (cause instanceof SalientError && cause.cause instanceof Deno.errors.NotFound) {
       return undefined;

@@ -82,10 +82,14 @@ async function findSource(
     return own === undefined ? undefined : { source: own, file: directory };
   }
   const jinja = `${directory}/chat_template.jinja`;
-  if (await exists(jinja)) return { source: await readTextFile(jinja, MOST_BYTES), file: jinja };
+  if (await exists(jinja)) {
+    return { source: await readTextFile(jinja, MOST_BYTES, directory), file: jinja };
+  }
   const json = `${directory}/chat_template.json`;
   if (await exists(json)) {
-    const source = defaultTemplate((await readJsonObject(json)).chat_template);
+    const source = defaultTemplate(
+      (await readJsonObject(json, { within: directory })).chat_template,
+    );
     if (source !== undefined) return { source, file: json };
   }
   const source = defaultTemplate(config.chat_template);

@@ -139,7 +139,7 @@ async function readGgufTokenizer(
 
 async function readDefinition(directory: string, file: string): Promise<JsonObject> {
   try {
-    return await readJsonObject(file, { bytes: MOST_BYTES });
+    return await readJsonObject(file, { bytes: MOST_BYTES, within: directory });
   } catch (cause) {
     const missing = cause instanceof SalientError && cause.cause instanceof Deno.errors.NotFound;
     if (!missing) throw cause;
@@ -154,7 +154,7 @@ async function readDefinition(directory: string, file: string): Promise<JsonObje
 
 async function readConfig(directory: string): Promise<JsonObject> {
   try {
-    return await readJsonObject(`${directory}/tokenizer_config.json`);
+    return await readJsonObject(`${directory}/tokenizer_config.json`, { within: directory });
   } catch (cause) {
     if (cause instanceof SalientError && cause.cause instanceof Deno.errors.NotFound) return {};
     throw cause;

@@ -80,10 +80,11 @@ Deno.test("openCheckpoint() opens shards, in the order of the files", async () =
 
 Deno.test("openCheckpoint() follows links to files, as a hub cache has them", async () => {
   await using directory = await temporaryDirectory();
-  await Deno.mkdir(`${directory.path}/blobs`);
-  await Deno.mkdir(`${directory.path}/snapshots/1`, { recursive: true });
-  await Deno.writeFile(`${directory.path}/blobs/abc`, SMALL);
-  const snapshot = `${directory.path}/snapshots/1`;
+  const repository = `${directory.path}/models--org--name`;
+  const snapshot = `${repository}/snapshots/1`;
+  await Deno.mkdir(`${repository}/blobs`, { recursive: true });
+  await Deno.mkdir(snapshot, { recursive: true });
+  await Deno.writeFile(`${repository}/blobs/abc`, SMALL);
   await writeFiles(snapshot, { "config.json": {} });
   await Deno.symlink("../../blobs/abc", `${snapshot}/model.safetensors`);
   using checkpoint = await openCheckpoint(snapshot, fileBackend());
