@@ -27,7 +27,7 @@ const LLAMA3_FACTORS: readonly number[] = [8, 32];
  */
 export function configOfMetadata(
   path: string,
-  { metadata, tensors }: GgufHeader,
+  { metadata, tensors }: Pick<GgufHeader, "metadata" | "tensors">,
   factors: Float32Array | undefined,
 ): JsonObject {
   const refuse = (text: string): SalientError =>

@@ -27,8 +27,9 @@ const WIDTHS = {
 export class GgufCursor {
   /** Length of the file. */
   readonly fileBytes: number;
+  /** Where it is. */
+  readonly path: string;
   readonly #handle: Deno.FsFile;
-  readonly #path: string;
   #buffer = new Uint8Array(0);
   #at = 0;
   #view = new DataView(this.#buffer.buffer);
@@ -39,7 +40,7 @@ export class GgufCursor {
   constructor(handle: Deno.FsFile, fileBytes: number, path: string) {
     this.#handle = handle;
     this.fileBytes = fileBytes;
-    this.#path = path;
+    this.path = path;
   }
 
   /** Bytes passed. */
@@ -49,8 +50,8 @@ export class GgufCursor {
 
   /** An input error about the file. */
   refuse(what: string): SalientError {
-    return new SalientError("input", `${this.#path} ${what}: it is damaged or of another kind`, {
-      file: this.#path,
+    return new SalientError("input", `${this.path} ${what}: it is damaged or of another kind`, {
+      file: this.path,
     });
   }
 

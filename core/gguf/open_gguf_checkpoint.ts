@@ -15,13 +15,14 @@ import { configOfMetadata } from "./config_of_metadata.ts";
 import { dequantizeBlocks } from "./dequantize_blocks.ts";
 import { GGML_TYPES, type GgmlType } from "./ggml_type.ts";
 import { interleavedRow } from "./head_order.ts";
-import { type GgufHeader, readGguf } from "./read_gguf.ts";
+import { readSplitGguf, type SplitGguf } from "./read_split_gguf.ts";
 import { tensorNames } from "./tensor_names.ts";
 
 const PIECE = 2 ** 22;
 
 /** Where a tensor is, and what has to be done to it. */
 interface Source {
+  readonly mapped: MappedFile;
   readonly type: GgmlType;
   readonly offset: number;
   /** Where row n of Hugging Face's lies in the file; undefined where it is row n. */
@@ -29,21 +30,24 @@ interface Source {
 }
 
 /**
- * Opens a GGUF file with tensors F32, F16, BF16, Q4_0, Q4_1, Q8_0 or Q4_K as if it were a Hugging Face checkpoint: names
- * and configuration are translated, blocks become F32 when a tensor is asked for, and rows of q and k are put
- * back into their order. Plain tensors are views of the mapped file.
+ * Opens a GGUF file as if it were a Hugging Face checkpoint: names and configuration are translated, blocks become F32
+ * when a tensor is asked for, and rows of q and k are put back into their order. Plain tensors are views of the
+ * mapped file. {@linkcode GgmlType} says which types are read.
+ *
+ * @param path The file, or the first of several.
  *
  * @throws {SalientError} `input`, naming the file.
  */
 export async function openGgufCheckpoint(path: string, backend: Backend): Promise<Checkpoint> {
-  const header = await readGguf(path);
+  const header = await readSplitGguf(path);
   using opened = new DisposableStack();
-  const mapped = opened.use(backend.mapFile(path));
-  if (mapped.byteLength !== header.fileBytes) {
-    throw new SalientError("input", `${path} changed while it was opened: try again`, {
-      file: path,
+  const mapped = header.files.map((file) => {
+    const each = opened.use(backend.mapFile(file.path));
+    if (each.byteLength === file.fileBytes) return each;
+    throw new SalientError("input", `${file.path} changed while it was opened: try again`, {
+      file: file.path,
     });
-  }
+  });
   const config = configOfMetadata(path, header, ropeTensor(header, mapped, backend));
   const family = findFamily(config);
   const settings = family.readConfig(config);
@@ -53,7 +57,9 @@ export async function openGgufCheckpoint(path: string, backend: Backend): Promis
   for (const { name, gguf, kind, role } of tensorNames(family, settings)) {
     const found = header.tensors.get(gguf);
     if (found === undefined) continue; // whoever needs it says that it is missing
-    const { type, shape, offset, byteLength } = found;
+    const { type, shape, offset, byteLength, file } = found;
+    const owner = mapped[file];
+    if (owner === undefined) continue;
     const turned = interleaved && (kind === "linear" || kind === "bias") &&
       (role === "q" || role === "k");
     const dtype = type === "F16" || type === "BF16" ? type : "F32";
@@ -61,20 +67,19 @@ export async function openGgufCheckpoint(path: string, backend: Backend): Promis
       name,
       dtype,
       shape,
-      file: path.split("/").at(-1) ?? path,
+      file: owner.path.split("/").at(-1) ?? path,
       offset,
       byteLength,
       ...(GGML_TYPES[type].values > 1 ? { blocks: type } : {}),
     });
     const rowOf = turned ? (n: number) => interleavedRow(n, settings.headDim) : undefined;
-    sources.set(name, { type, offset, rowOf });
+    sources.set(name, { mapped: owner, type, offset, rowOf });
   }
   return new GgufCheckpoint({
     path,
     config,
     entries,
     sources,
-    mapped,
     backend,
     owned: opened.move(),
   });
@@ -82,14 +87,14 @@ export async function openGgufCheckpoint(path: string, backend: Backend): Promis
 
 /** The values of the tensor that stretches positions, where there is one. */
 function ropeTensor(
-  { tensors }: GgufHeader,
-  mapped: MappedFile,
+  { tensors }: SplitGguf,
+  mapped: readonly MappedFile[],
   backend: Backend,
 ): Float32Array | undefined {
   const found = tensors.get("rope_freqs.weight");
   if (found?.type !== "F32") return undefined;
-  using tensor = mapped.tensor(found.offset, "F32", found.shape);
-  return backend.download(tensor);
+  using tensor = mapped[found.file]?.tensor(found.offset, "F32", found.shape);
+  return tensor && backend.download(tensor);
 }
 
 interface GgufParts {
@@ -97,7 +102,6 @@ interface GgufParts {
   readonly config: JsonObject;
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly sources: ReadonlyMap<string, Source>;
-  readonly mapped: MappedFile;
   readonly backend: Backend;
   readonly owned: DisposableStack;
 }
@@ -120,7 +124,8 @@ class GgufCheckpoint implements Checkpoint {
 
   tensor(name: string): Tensor {
     const { entry, source } = this.#find(name);
-    const { mapped, backend } = this.#parts;
+    const { backend } = this.#parts;
+    const { mapped } = source;
     if (GGML_TYPES[source.type].values === 1 && source.rowOf === undefined) {
       return mapped.tensor(source.offset, entry.dtype, entry.shape);
     }
@@ -144,7 +149,7 @@ class GgufCheckpoint implements Checkpoint {
 
   release(name: string): void {
     const { entry, source } = this.#find(name);
-    this.#parts.mapped.release(source.offset, entry.byteLength);
+    source.mapped.release(source.offset, entry.byteLength);
   }
 
   #find(name: string): { readonly entry: TensorEntry; readonly source: Source } {

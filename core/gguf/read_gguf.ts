@@ -7,7 +7,8 @@
 import { openRegularFile, readError } from "../checkpoint/open_regular_file.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import { sizeOf } from "../tensor.ts";
-import { GGML_TYPES, ggmlBytes, type GgmlType } from "./ggml_type.ts";
+import { SalientError } from "../errors.ts";
+import { GGML_TYPES, ggmlBytes, type GgmlType, OTHER_GGML_TYPES } from "./ggml_type.ts";
 import { GgufCursor } from "./gguf_cursor.ts";
 import type { GgufTensorHead } from "./gguf_header.ts";
 import { GGUF_TYPES } from "./gguf_value.ts";
@@ -132,10 +133,18 @@ async function readTensorHead(cursor: GgufCursor): Promise<GgufTensorHead> {
   const offset = await cursor.u64(`the offset of ${showName(name)}`);
   const type = TYPE_OF_ID.get(id);
   if (type === undefined) {
-    throw cursor.refuse(
-      `stores tensor ${showName(name)} in type ${id} of ggml, and ${
-        Object.keys(GGML_TYPES).join(", ")
-      } are read`,
+    const other = OTHER_GGML_TYPES.get(id);
+    const read = `${Object.keys(GGML_TYPES).join(", ")} are read`;
+    if (other === undefined) {
+      throw cursor.refuse(`stores tensor ${showName(name)} in type ${id} of ggml, and ${read}`);
+    }
+    throw new SalientError(
+      "input",
+      `${cursor.path} stores tensor ${
+        showName(name)
+      } in ${other} blocks, and ${read}: give a file in one of ` +
+        `these, or the model it was made from`,
+      { file: cursor.path },
     );
   }
   if ((shape.at(-1) ?? 1) % GGML_TYPES[type].values !== 0) {
