@@ -19,6 +19,7 @@
  */
 
 export type {
+  Activation,
   AffineGrid,
   AttentionShape,
   Backend,

@@ -83,6 +83,12 @@ export interface Int4Layout {
   readonly order: readonly number[];
 }
 
+/**
+ * An activation of an MLP. `"gelu"` is x times the normal distribution, `"gelu_tanh"` its approximation by tanh,
+ * `"quick_gelu"` x * sigmoid(1.702 x), `"relu2"` the square of `"relu"`.
+ */
+export type Activation = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "quick_gelu";
+
 /** Shape of an attention call. */
 export interface AttentionShape {
   /** Query heads. */
@@ -104,6 +110,13 @@ export interface AttentionShape {
    * `sequences` must be 1). Default: rows of k / sequences.
    */
   keyLength?: number;
+  /** Scores, once scaled, become softcap * tanh(score / softcap) (Gemma 2). Default: 0, as they are. */
+  softcap?: number;
+  /**
+   * ALiBi (Press et al., 2022): `slopes[h] * (key position - query position)` is added to the scores of head h,
+   * after scale and softcap. [heads]; positions count from a sequence's first key.
+   */
+  slopes?: Float32Array;
 }
 
 /** How rotary embedding is applied. */
@@ -116,6 +129,8 @@ export interface RopeShape {
   sequences: number;
   /** Position of each sequence's first row. */
   start: number;
+  /** Pairs are channels (2i, 2i + 1) instead of (i, i + R/2) (GPT-J, GLM, Cohere). Default: false. */
+  interleaved?: boolean;
 }
 
 /** Whether a tensor can be used. */
@@ -193,18 +208,43 @@ export interface Ops {
   /** x / sqrt(mean(x^2) + eps) * (weight + offset) over the last axis, whose length is weight's. */
   rmsNorm(x: Tensor, weight: Tensor, eps: number, offset: number): Promise<Tensor>;
   /**
-   * Rotates pairs (i, i + R/2) of each head's first R channels in place. x F32 [T, heads * headDim];
-   * table F32 [positions, R]: cos in columns 0 to R/2 - 1, sin in the rest.
+   * (x - mean) / sqrt(variance + eps) * weight + bias over the last axis of x F32, whose length is K. The variance is
+   * the mean squared distance from the mean. weight and bias [K] of any float type; 1 and 0 where undefined.
+   */
+  layerNorm(
+    x: Tensor,
+    weight: Tensor | undefined,
+    bias: Tensor | undefined,
+    eps: number,
+  ): Promise<Tensor>;
+  /**
+   * Rotates pairs of each head's first R channels in place: (i, i + R/2), or (2i, 2i + 1) where `interleaved`.
+   * x F32 [T, heads * headDim]; table F32 [positions, R]: cos of pair i in column i, sin in column R/2 + i.
    */
   rope(x: Tensor, table: Tensor, shape: RopeShape): Promise<void>;
   /** Causal attention. q F32 [S*Tq, heads*headDim], k and v F32 [S*Tk, kvHeads*headDim]; as q. */
   attention(q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape): Promise<Tensor>;
   /** activation(gate) * up, element by element. */
-  gatedActivation(
-    gate: Tensor,
-    up: Tensor,
-    activation: "silu" | "gelu" | "gelu_tanh",
-  ): Promise<Tensor>;
+  gatedActivation(gate: Tensor, up: Tensor, activation: Activation): Promise<Tensor>;
+  /** x = activation(x), element by element, in place. x F32. */
+  activate(x: Tensor, activation: Activation): Promise<void>;
+  /** x = cap * tanh(x / cap), element by element, in place. x F32; cap above 0. */
+  softcap(x: Tensor, cap: number): Promise<void>;
+  /**
+   * Column j of the result is x's column `columns[j]`, or 0 where that is -1. x F32 [T, K]; F32 [T, columns].
+   * Runs of consecutive columns are copied as one, so splitting or reordering heads costs what a copy costs.
+   */
+  selectColumns(x: Tensor, columns: Int32Array): Promise<Tensor>;
+  /**
+   * `target[rows[i]] += weights[i] * source[i]`, row by row in the order of i; rows may repeat. Product and sum are
+   * each rounded to fp32, so the result is the same for any number of threads. target F32 [M, K]; source F32 [n, K].
+   */
+  addRows(
+    target: Tensor,
+    source: Tensor,
+    rows: Int32Array,
+    weights: Float32Array,
+  ): Promise<void>;
   /** x += y, element by element. */
   addInPlace(x: Tensor, y: Tensor): Promise<void>;
   /** Negative log-likelihood of `targets[t]` under softmax(logits[t]); -1 skips a row (gives 0). */

@@ -27,6 +27,7 @@ export { definePlugin } from "./define_plugin.ts";
 export { checkGridOptions } from "./grid_helpers.ts";
 export { checkOptionNames } from "./check_option_names.ts";
 export type {
+  Activation,
   ActivationFormat,
   AffineGrid,
   AttentionShape,

@@ -11,7 +11,7 @@ import { OBJECT_SYMBOLS } from "./symbols/objects.ts";
 import { QUANTIZATION_SYMBOLS } from "./symbols/quantization.ts";
 
 /** Version of this interface; a library that answers with another is refused. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 type Long =
   & typeof LAYER_SYMBOLS

@@ -6,6 +6,7 @@
 
 import { activationFault, type Ops, type Weight } from "../../core/backend.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { activationNumber } from "./activation_number.ts";
 import { Checks } from "./checks.ts";
 import { NativePackedWeight } from "./native_packed_weight.ts";
 import { NativeTensor } from "./native_tensor.ts";
@@ -23,8 +24,6 @@ export type LayerOps = Pick<
   | "addInPlace"
   | "negativeLogLikelihood"
 >;
-
-const ACTIVATIONS = ["silu", "gelu", "gelu_tanh"] as const;
 
 /** The weight of a linear as a living one of this backend. */
 function weightOf(
@@ -135,7 +134,7 @@ export function layerOps(session: NativeSession): LayerOps {
       return new NativeTensor(session, out[0] ?? 0, "F32", input.shape);
     },
 
-    async rope(x, table, { heads, headDim, sequences, start }): Promise<void> {
+    async rope(x, table, { heads, headDim, sequences, start, interleaved }): Promise<void> {
       const checks: Checks = new Checks(session, "rope");
       const input = checks.typed(x, "x", "F32");
       const angles = checks.typed(table, "table", "F32");
@@ -158,7 +157,7 @@ export function layerOps(session: NativeSession): LayerOps {
       await session.call("salient_rope", { operation: "rope", work: input.size * 2, uses }, [
         input.owned.value,
         angles.owned.value,
-        Uint32Array.of(heads, headDim, sequences, start),
+        Uint32Array.of(heads, headDim, sequences, start, interleaved === true ? 1 : 0),
       ]);
     },
 
@@ -176,6 +175,14 @@ export function layerOps(session: NativeSession): LayerOps {
       checks.whole(queryStart, "queryStart", 0);
       checks.that(heads % kvHeads === 0, `kvHeads ${kvHeads} does not divide heads ${heads}`);
       checks.that(Number.isFinite(scale), `scale ${scale} is not finite`);
+      const softcap = shape.softcap ?? 0;
+      checks.that(
+        Number.isFinite(softcap) && softcap >= 0,
+        `softcap ${softcap} must be above 0, or 0`,
+      );
+      // A copy: what the library has checked must not change while it is used.
+      const slopes = Float32Array.from(shape.slopes ?? []);
+      if (shape.slopes !== undefined) checks.length(slopes, "slopes", heads);
       const { rows: queryRows } = checks.matrix(queries, "q", heads * headDim);
       const { rows: keyRows } = checks.matrix(keys, "k", kvHeads * headDim);
       checks.shape(values, "v", keys.shape);
@@ -210,7 +217,9 @@ export function layerOps(session: NativeSession): LayerOps {
           queryStart,
           shape.keyLength ?? 0,
         ),
-        Float64Array.of(scale),
+        Float64Array.of(scale, softcap),
+        slopes,
+        slopes.length,
         out,
       ]);
       return new NativeTensor(session, out[0] ?? 0, "F32", queries.shape);
@@ -221,7 +230,7 @@ export function layerOps(session: NativeSession): LayerOps {
       const g = checks.typed(gate, "gate", "F32");
       const u = checks.typed(up, "up", "F32");
       checks.shape(u, "up", g.shape);
-      const number = ACTIVATIONS.indexOf(activation);
+      const number = activationNumber(activation);
       checks.that(number >= 0, `there is no activation ${activation}`);
       const uses = [g.owned, u.owned];
       const work = g.size * (activation === "gelu" ? 30 : 6);

@@ -12,6 +12,7 @@ import { layerOps } from "./layer_ops.ts";
 import { NativeFile } from "./native_file.ts";
 import { packingOps } from "./packing_ops.ts";
 import { quantizationOps } from "./quantization_ops.ts";
+import { rowOps } from "./row_ops.ts";
 import { NativeSession } from "./session.ts";
 import { statisticsOps } from "./statistics_ops.ts";
 import { tensorOps } from "./tensor_ops.ts";
@@ -29,6 +30,7 @@ export function createNativeBackend(name: string, library: NativeLibrary): Backe
     detail: `${library.describe()}, ${library.location.origin}`,
     ...tensorOps(session),
     ...layerOps(session),
+    ...rowOps(session),
     ...statisticsOps(session),
     ...quantizationOps(session),
     ...compensationOps(session),

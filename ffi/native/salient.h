@@ -20,7 +20,7 @@
 
 #include <stdint.h>
 
-#define SALIENT_ABI_VERSION 1
+#define SALIENT_ABI_VERSION 2
 
 #if defined(_WIN32)
 #define SALIENT_API __declspec(dllexport)
@@ -102,14 +102,25 @@ SALIENT_API int32_t salient_linear_rounded(uint32_t x, uint32_t weight, uint32_t
 SALIENT_API int32_t salient_embed(uint32_t table, const int32_t* ids, uint32_t count, uint32_t* out);
 /* reals: eps, offset. */
 SALIENT_API int32_t salient_rms_norm(uint32_t x, uint32_t weight, const double* reals, uint32_t* out);
-/* numbers[4]: heads, head channels, sequences, start. In place. */
+/* weight [K] and bias [K] of any float type, or 0 for 1 and 0. reals[1]: eps. */
+SALIENT_API int32_t salient_layer_norm(uint32_t x, uint32_t weight, uint32_t bias, const double* reals, uint32_t* out);
+/* numbers[5]: heads, head channels, sequences, start, 1 where pairs are neighbours. In place. */
 SALIENT_API int32_t salient_rope(uint32_t x, uint32_t table, const uint32_t* numbers);
 /* numbers[7]: heads, kv heads, head channels, sequences, window, query start, key length (0: all rows).
-   reals: scale. */
+   reals[2]: scale, softcap (0: none). slopes[slope_count]: one for each head, or slope_count 0 for none. */
 SALIENT_API int32_t salient_attention(uint32_t q, uint32_t k, uint32_t v, const uint32_t* numbers,
-                                      const double* reals, uint32_t* out);
-/* activation: 0 silu, 1 gelu, 2 gelu with tanh. */
+                                      const double* reals, const float* slopes, uint32_t slope_count, uint32_t* out);
+/* activation: 0 silu, 1 gelu, 2 gelu with tanh, 3 relu, 4 its square, 5 quick gelu. */
 SALIENT_API int32_t salient_gated_activation(uint32_t gate, uint32_t up, uint32_t activation, uint32_t* out);
+/* The same of x, in place. */
+SALIENT_API int32_t salient_activate(uint32_t x, uint32_t activation);
+/* x = cap tanh(x / cap), in place. reals[1]: cap. */
+SALIENT_API int32_t salient_softcap(uint32_t x, const double* reals);
+/* columns[count] of x [T, K], each -1 (zeros) to K - 1. */
+SALIENT_API int32_t salient_select_columns(uint32_t x, const int32_t* columns, uint32_t count, uint32_t* out);
+/* target[rows[i]] += weights[i] * source[i], in the order of i; count is the rows of source. */
+SALIENT_API int32_t salient_add_rows(uint32_t target, uint32_t source, const int32_t* rows, const float* weights,
+                                     uint32_t count);
 SALIENT_API int32_t salient_add_in_place(uint32_t x, uint32_t y);
 /* targets[T], -1 to skip; losses[T]. */
 SALIENT_API int32_t salient_negative_log_likelihood(uint32_t logits, const int32_t* targets, uint32_t count,

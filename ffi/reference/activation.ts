@@ -1,15 +1,29 @@
 /**
- * The activations of gated MLPs, in fp64.
+ * The activations of MLPs, in fp64.
  *
  * @module
  */
 
-/** An activation's name, as configs give it. */
-export type ActivationName = "silu" | "gelu" | "gelu_tanh";
+import type { Activation } from "../../core/backend.ts";
+import { check } from "./checks.ts";
+
+const FUNCTIONS: Readonly<Record<Activation, (x: number) => number>> = {
+  silu,
+  gelu,
+  gelu_tanh: geluTanh,
+  relu,
+  relu2: (x) => relu(x) ** 2,
+  quick_gelu: (x) => x / (1 + Math.exp(-1.702 * x)),
+};
 
 /** The function of that name. `"gelu"` is the exact one, x times the normal distribution. */
-export function activationOf(name: ActivationName): (x: number) => number {
-  return { silu, gelu, gelu_tanh: geluTanh }[name];
+export function activationOf(name: Activation): (x: number) => number {
+  check(Object.hasOwn(FUNCTIONS, name), `There is no activation ${name}`);
+  return FUNCTIONS[name];
+}
+
+function relu(x: number): number {
+  return x < 0 ? 0 : x; // NaN stays NaN
 }
 
 function silu(x: number): number {

@@ -8,7 +8,8 @@ import type { AttentionShape } from "../../core/backend.ts";
 
 /**
  * out = softmax(scale q k^T) v for every head, where row t of a sequence sees its keys from
- * `queryStart + t - window + 1` (or 0) to `queryStart + t`. Heads share key heads in runs (GQA).
+ * `queryStart + t - window + 1` (or 0) to `queryStart + t`. Heads share key heads in runs (GQA). Scores are capped
+ * and biased as the shape says.
  * q and out [S * queries, heads * headDim], k and v [S * keyRows, kvHeads * headDim].
  */
 export function attention(
@@ -20,6 +21,7 @@ export function attention(
   rows: { queries: number; keyRows: number },
 ): void {
   const { heads, kvHeads, headDim, sequences, scale, window, queryStart } = shape;
+  const softcap = shape.softcap ?? 0;
   const { queries, keyRows } = rows;
   const qWidth = heads * headDim;
   const kvWidth = kvHeads * headDim;
@@ -38,8 +40,11 @@ export function attention(
           const key = head + j * kvWidth;
           let dot = 0;
           for (let d = 0; d < headDim; d++) dot += q[query + d]! * k[key + d]!;
-          scores[j] = dot * scale;
-          largest = Math.max(largest, dot * scale);
+          let score = dot * scale;
+          if (softcap > 0) score = softcap * Math.tanh(score / softcap);
+          if (shape.slopes !== undefined) score += shape.slopes[h]! * (j - last);
+          scores[j] = score;
+          largest = Math.max(largest, score);
         }
 
         let total = 0;

@@ -166,5 +166,8 @@ function checkAttention(
   within(keyLength, "Key length", 0, allKeyRows / sequences);
   within(window, "Window", 0, Number.MAX_SAFE_INTEGER);
   within(queryStart, "First query's position", 0, keyLength - queryRows / sequences);
+  const { softcap = 0, slopes } = shape;
+  check(Number.isFinite(softcap) && softcap >= 0, `Softcap ${softcap} must be above 0, or 0`);
+  if (slopes !== undefined) lengthIs(slopes, "Slopes", heads);
   return { queries: queryRows / sequences, keyRows: allKeyRows / sequences };
 }

@@ -1,5 +1,5 @@
 /**
- * Row-wise normalisation: root mean square norm and the log-likelihood of a softmax.
+ * Row-wise normalisation: root mean square norm, layer norm and the log-likelihood of a softmax.
  *
  * @module
  */
@@ -18,6 +18,28 @@ export function rmsNorm(
     for (let i = 0; i < width; i++) squares += x[start + i]! ** 2;
     const factor = 1 / Math.sqrt(squares / width + eps);
     for (let i = 0; i < width; i++) out[start + i] = x[start + i]! * factor * (weight[i]! + offset);
+  }
+}
+
+/** out = (x - mean) / sqrt(variance + eps) * weight + bias for each row of `width` elements of x. */
+export function layerNorm(
+  x: Float32Array,
+  weight: Float32Array | undefined,
+  bias: Float32Array | undefined,
+  out: Float32Array,
+  { eps, width }: { eps: number; width: number },
+): void {
+  for (let start = 0; start < x.length; start += width) {
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += x[start + i]!;
+    const mean = sum / width;
+    let squares = 0;
+    for (let i = 0; i < width; i++) squares += (x[start + i]! - mean) ** 2;
+    const factor = 1 / Math.sqrt(squares / width + eps);
+    for (let i = 0; i < width; i++) {
+      const normal = (x[start + i]! - mean) * factor;
+      out[start + i] = normal * (weight?.[i] ?? 1) + (bias?.[i] ?? 0);
+    }
   }
 }
 

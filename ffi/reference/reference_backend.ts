@@ -12,6 +12,7 @@ import { compensationOps } from "./compensation_ops.ts";
 import { openFile } from "./mapped_file.ts";
 import { modelOps } from "./model_ops.ts";
 import { quantizationOps } from "./quantization_ops.ts";
+import { rowOps } from "./row_ops.ts";
 import { statisticsOps } from "./statistics_ops.ts";
 import { MemoryMeter } from "./storage.ts";
 import { tensorOps } from "./tensor_ops.ts";
@@ -45,6 +46,7 @@ export function createReferenceBackend(): Backend {
     detail: "plain TypeScript, one thread",
     ...tensorOps(allocate),
     ...modelOps(allocate),
+    ...rowOps(allocate),
     ...statisticsOps(allocate),
     ...quantizationOps(allocate),
     ...compensationOps(allocate),

@@ -1,5 +1,5 @@
 /**
- * Rotary position embedding, by halves (as Hugging Face lays heads out).
+ * Rotary position embedding, by halves (as Hugging Face lays most heads out) or by neighbours.
  *
  * @module
  */
@@ -16,6 +16,8 @@ export function rope(
   const { heads, headDim, sequences, start } = shape;
   const { T, R } = size;
   const half = R / 2;
+  // From a pair to the next, and from its first channel to its second.
+  const [step, apart] = shape.interleaved === true ? [2, 1] : [1, half];
   const length = T / sequences;
   for (let t = 0; t < T; t++) {
     const angles = (start + t % length) * R;
@@ -24,10 +26,11 @@ export function rope(
       for (let i = 0; i < half; i++) {
         const cos = table[angles + i]!;
         const sin = table[angles + half + i]!;
-        const a = x[head + i]!;
-        const b = x[head + half + i]!;
-        x[head + i] = a * cos - b * sin;
-        x[head + half + i] = b * cos + a * sin;
+        const first = head + i * step;
+        const a = x[first]!;
+        const b = x[first + apart]!;
+        x[first] = a * cos - b * sin;
+        x[first + apart] = b * cos + a * sin;
       }
     }
   }

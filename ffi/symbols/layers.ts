@@ -61,11 +61,21 @@ export const LAYER_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_layer_norm: {
+    parameters: [
+      "u32", // uint32_t x
+      "u32", // uint32_t weight
+      "u32", // uint32_t bias
+      "buffer", // const double reals[1]
+      "buffer", // uint32_t out[1]
+    ],
+    result: "i32",
+  },
   salient_rope: {
     parameters: [
       "u32", // uint32_t x
       "u32", // uint32_t table
-      "buffer", // const uint32_t numbers[4]
+      "buffer", // const uint32_t numbers[5]
     ],
     result: "i32",
   },
@@ -75,7 +85,9 @@ export const LAYER_SYMBOLS = {
       "u32", // uint32_t k
       "u32", // uint32_t v
       "buffer", // const uint32_t numbers[7]
-      "buffer", // const double reals[1]
+      "buffer", // const double reals[2]
+      "buffer", // const float *slopes
+      "u32", // uint32_t slope_count
       "buffer", // uint32_t out[1]
     ],
     result: "i32",
@@ -86,6 +98,39 @@ export const LAYER_SYMBOLS = {
       "u32", // uint32_t up
       "u32", // uint32_t activation
       "buffer", // uint32_t out[1]
+    ],
+    result: "i32",
+  },
+  salient_activate: {
+    parameters: [
+      "u32", // uint32_t x
+      "u32", // uint32_t activation
+    ],
+    result: "i32",
+  },
+  salient_softcap: {
+    parameters: [
+      "u32", // uint32_t x
+      "buffer", // const double reals[1]
+    ],
+    result: "i32",
+  },
+  salient_select_columns: {
+    parameters: [
+      "u32", // uint32_t x
+      "buffer", // const int32_t *columns
+      "u32", // uint32_t count
+      "buffer", // uint32_t out[1]
+    ],
+    result: "i32",
+  },
+  salient_add_rows: {
+    parameters: [
+      "u32", // uint32_t target
+      "u32", // uint32_t source
+      "buffer", // const int32_t *rows
+      "buffer", // const float *weights
+      "u32", // uint32_t count
     ],
     result: "i32",
   },

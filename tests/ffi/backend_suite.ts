@@ -17,6 +17,7 @@ import { packCases } from "./suite/pack_cases.ts";
 import { Pair } from "./suite/pair.ts";
 import { quantizeCases } from "./suite/quantize_cases.ts";
 import { refusalCases } from "./suite/refusal_cases.ts";
+import { rowCases } from "./suite/row_cases.ts";
 import { searchCases } from "./suite/search_cases.ts";
 import { statisticsCases } from "./suite/statistics_cases.ts";
 import { tensorCases } from "./suite/tensor_cases.ts";
@@ -69,6 +70,7 @@ export function runBackendSuite(
   linearCases(register, options.packedTolerance);
   activationCases(register, options.scaleTolerance);
   modelCases(register);
+  rowCases(register);
   statisticsCases(register);
   quantizeCases(register);
   searchCases(register, options.gradients ?? true);

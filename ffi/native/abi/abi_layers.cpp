@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "checked.h"
 #include "elementwise.h"
-#include "objects.h"
 
 using namespace salient;
 
@@ -138,6 +138,7 @@ int32_t salient_rope(uint32_t x_handle, uint32_t table_handle, const uint32_t* n
   return guard([&] {
     check_buffer(numbers, "the shape");
     const size_t heads = numbers[0], head_dim = numbers[1], sequences = numbers[2], start = numbers[3];
+    const bool interleaved = numbers[4] != 0;
     const TensorRef x = matrix_at(x_handle, "x", DType::F32);
     const TensorRef table = matrix_at(table_handle, "table", DType::F32);
     check_writable(*x, "x");
@@ -155,16 +156,16 @@ int32_t salient_rope(uint32_t x_handle, uint32_t table_handle, const uint32_t* n
       fail(SALIENT_INVALID, "Positions %zu to %zu are beyond the table's %zu", start,
            start + x->rows() / sequences, table->rows());
     }
-    if (x->size > 0) rope(x->f32(), table->f32(), x->rows(), heads, head_dim, sequences, start, R);
+    if (x->size > 0) rope(x->f32(), table->f32(), x->rows(), heads, head_dim, sequences, start, R, interleaved);
   });
 }
 
 int32_t salient_attention(uint32_t q_handle, uint32_t k_handle, uint32_t v_handle, const uint32_t* numbers,
-                          const double* reals, uint32_t* out) {
+                          const double* reals, const float* slopes, uint32_t slope_count, uint32_t* out) {
   return guard([&] {
     check_buffer(out, "the handle");
     check_buffer(numbers, "the shape");
-    check_buffer(reals, "the scale");
+    check_buffer(reals, "the scale and the softcap");
     AttentionShape shape{};
     shape.heads = numbers[0];
     shape.kv_heads = numbers[1];
@@ -173,8 +174,19 @@ int32_t salient_attention(uint32_t q_handle, uint32_t k_handle, uint32_t v_handl
     shape.window = numbers[4];
     shape.query_start = numbers[5];
     shape.scale = static_cast<float>(reals[0]);
+    shape.softcap = static_cast<float>(reals[1]);
     if (shape.heads == 0 || shape.kv_heads == 0 || shape.head_dim == 0 || shape.sequences == 0) {
       fail(SALIENT_INVALID, "Heads, head channels and sequences must be at least 1");
+    }
+    if (!(shape.softcap >= 0) || !std::isfinite(shape.softcap)) {
+      fail(SALIENT_INVALID, "The softcap must be finite and above 0, or 0 for none");
+    }
+    if (slope_count != 0) {
+      check_buffer(slopes, "the slopes");
+      if (slope_count != shape.heads) {
+        fail(SALIENT_INVALID, "%u slopes were given for %zu heads", slope_count, shape.heads);
+      }
+      shape.slopes = slopes;
     }
     if (shape.heads % shape.kv_heads != 0) {
       fail(SALIENT_INVALID, "%zu key heads do not divide %zu heads", shape.kv_heads, shape.heads);
@@ -207,14 +219,12 @@ int32_t salient_attention(uint32_t q_handle, uint32_t k_handle, uint32_t v_handl
 int32_t salient_gated_activation(uint32_t gate_handle, uint32_t up_handle, uint32_t activation, uint32_t* out) {
   return guard([&] {
     check_buffer(out, "the handle");
-    if (activation > static_cast<uint32_t>(Activation::GeluTanh)) {
-      fail(SALIENT_INVALID, "Unknown activation %u", activation);
-    }
+    const Activation function = checked_activation(activation);
     const TensorRef gate = tensor_at(gate_handle, "gate", DType::F32);
     const TensorRef up = tensor_at(up_handle, "up", DType::F32);
     check_same_shape(*gate, *up, "gate and up");
     const TensorRef result = new_tensor(DType::F32, gate->shape);
-    gated_activation(gate->f32(), up->f32(), result->f32(), gate->size, static_cast<Activation>(activation));
+    gated_activation(gate->f32(), up->f32(), result->f32(), gate->size, function);
     out[0] = publish(result);
   });
 }

@@ -1,6 +1,7 @@
 // What several exported functions are given, checked.
 #pragma once
 
+#include "elementwise.h"
 #include "objects.h"
 
 namespace salient {
@@ -21,6 +22,11 @@ inline Grid checked_grid(const uint32_t* numbers, size_t K) {
     fail(SALIENT_INVALID, "Group size %u does not divide %zu inputs", grid.group, K);
   }
   return grid;
+}
+
+inline Activation checked_activation(uint32_t number) {
+  if (number >= kActivations) fail(SALIENT_INVALID, "Unknown activation %u", number);
+  return static_cast<Activation>(number);
 }
 
 inline TensorRef weight_at(uint32_t handle) {

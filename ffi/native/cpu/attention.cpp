@@ -8,6 +8,8 @@
 
 #include "panels.h"
 #include "scratch.h"
+#include "softcap_row.h"
+#include "vector_math.h"
 
 namespace salient {
 namespace {
@@ -20,6 +22,7 @@ constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 struct Head {
   const float *q, *k, *v;  // first row of this head in its sequence
   float* out;
+  const float* slopes;  // this head's and those of the heads after it; null for none
   size_t q_stride, kv_stride;
 };
 
@@ -28,7 +31,8 @@ Head head_of(const AttentionShape& s, const float* q, const float* k, const floa
   const size_t q_stride = s.heads * s.head_dim, kv_stride = s.kv_heads * s.head_dim;
   const size_t q_at = sequence * s.queries * q_stride + head * s.head_dim;
   const size_t kv_at = sequence * s.keys * kv_stride + head / (s.heads / s.kv_heads) * s.head_dim;
-  return {q + q_at, k + kv_at, v + kv_at, out + q_at, q_stride, kv_stride};
+  const float* slopes = s.slopes == nullptr ? nullptr : s.slopes + head;
+  return {q + q_at, k + kv_at, v + kv_at, out + q_at, slopes, q_stride, kv_stride};
 }
 
 // Keys [begin, end) that a query sees.
@@ -41,6 +45,19 @@ Range keys_of(const AttentionShape& s, size_t query) {
   const size_t end = std::min(position + 1, s.keys);
   const size_t begin = s.window > 0 && position + 1 > s.window ? position + 1 - s.window : 0;
   return {std::min(begin, end), end};
+}
+
+// x [n] += slope * (first + i), whole numbers that fp32 holds.
+SALIENT_VECTORIZED void add_slope(float* x, size_t n, float slope, int32_t first) {
+  for (size_t i = 0; i < n; ++i) x[i] += slope * static_cast<float>(first + static_cast<int32_t>(i));
+}
+
+// What the shape does to the scaled scores of `query` with the n keys from `key` on. `slope` may be null.
+void shape_scores(const AttentionShape& s, const float* slope, size_t query, size_t key, float* scores, size_t n) {
+  if (s.softcap > 0) softcap_row(scores, n, s.softcap);
+  if (slope == nullptr) return;
+  const int64_t distance = static_cast<int64_t>(key) - static_cast<int64_t>(s.query_start + query);
+  add_slope(scores, n, *slope, static_cast<int32_t>(distance));
 }
 
 // Query `query` of `heads` heads that share their keys, the first of which is h.
@@ -58,6 +75,8 @@ void one_query(const Level& level, const AttentionShape& s, const Head& h, size_
   level.dots(q, heads, d, h.k + range.begin * h.kv_stride, h.kv_stride, n, scores, n);
   float sums[kTogether];
   for (size_t i = 0; i < heads; ++i) {
+    const float* slope = h.slopes == nullptr ? nullptr : h.slopes + i;
+    shape_scores(s, slope, query, range.begin, scores + i * n, n);
     sums[i] = level.exp_sum(scores + i * n, n, 1.0f, level.largest(scores + i * n, n));
   }
   level.weighted_sum(scores, heads, n, n, h.v + range.begin * h.kv_stride, h.kv_stride, d, out, d);
@@ -73,8 +92,8 @@ struct Running {
 };
 
 // Turns scores of keys [first, first + n) into weights and brings the sums to the new maximum.
-void weigh(const Level& level, const AttentionShape& s, size_t query, size_t rows, size_t first, size_t n,
-           Running& run) {
+void weigh(const Level& level, const AttentionShape& s, const float* slope, size_t query, size_t rows, size_t first,
+           size_t n, Running& run) {
   for (size_t r = 0; r < rows; ++r) {
     const Range range = keys_of(s, query + r);
     const size_t begin = std::min(n, range.begin > first ? range.begin - first : 0);
@@ -86,6 +105,7 @@ void weigh(const Level& level, const AttentionShape& s, size_t query, size_t row
     }
     std::fill(row, row + begin, 0.0f);
     std::fill(row + end, row + n, 0.0f);
+    shape_scores(s, slope, query + r, first + begin, row + begin, end - begin);
     const float top = std::max(run.top[r], level.largest(row + begin, end - begin));
     const float shrink = std::exp(run.top[r] - top);
     run.total[r] = run.total[r] * shrink + level.exp_sum(row + begin, end - begin, 1.0f, top);
@@ -126,7 +146,7 @@ void many_queries(const Level& level, const AttentionShape& s, const Head& h, si
       right_of_rows(level, h.k + first * h.kv_stride, DType::F32, h.kv_stride, c, depth, n, false, buffer, right);
       level.product(left + c / kDepth * rows * kStride, rows, right, n, depth, run.scores, kStride, c > 0);
     }
-    weigh(level, s, query, rows, first, n, run);
+    weigh(level, s, h.slopes, query, rows, first, n, run);
     right_of_columns(level, h.v + first * h.kv_stride, h.kv_stride, n, d, 1.0f, right);
     level.product(run.scores, rows, right, d, n, run.sums, run.stride, true);
   }

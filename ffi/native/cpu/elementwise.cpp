@@ -10,39 +10,15 @@
 #include <vector>
 
 #include "objects.h"
+#include "row_pieces.h"
 #include "vector_math.h"
 
 namespace salient {
 
 namespace {
 
-constexpr size_t kPiece = 16384;  // elements that one task of parallel_for takes
-
-size_t rows_per_piece(size_t width) { return std::max<size_t>(1, kPiece / std::max<size_t>(width, 1)); }
-
 const uint8_t* at(const void* data, DType type, size_t element) {
   return static_cast<const uint8_t*>(data) + element * element_bytes(type);
-}
-
-// Long sums run in eight lanes, which the compiler turns into vectors; the lanes are added at the end, always
-// in the same order.
-constexpr size_t kLanes = 8;
-
-double add_lanes(const double* lanes) {
-  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-}
-
-SALIENT_VECTORIZED double sum_of_squares(const float* x, size_t n) {
-  double lanes[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; lane++) {
-      const double value = x[i + lane];
-      lanes[lane] += value * value;
-    }
-  }
-  for (; i < n; i++) lanes[i % kLanes] += static_cast<double>(x[i]) * x[i];
-  return add_lanes(lanes);
 }
 
 SALIENT_VECTORIZED double sum_of_exp(const float* x, float shift, size_t n) {
@@ -72,39 +48,6 @@ SALIENT_VECTORIZED float largest(const float* x, size_t n) {
     nan |= (static_cast<uint32_t>(bits) & 0x7fffffffu) > 0x7f800000u ? 1u : 0u;
   }
   return nan != 0 ? NAN : std::bit_cast<float>(best < 0 ? best ^ INT32_MAX : best);
-}
-
-SALIENT_VECTORIZED void normalize(const float* x, const float* weight, float factor, float* out, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = x[i] * factor * weight[i];
-}
-
-SALIENT_VECTORIZED void rotate(float* low, float* high, const float* cosines, const float* sines, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    const float a = low[i], b = high[i];
-    low[i] = a * cosines[i] - b * sines[i];
-    high[i] = b * cosines[i] + a * sines[i];
-  }
-}
-
-SALIENT_VECTORIZED void silu(const float* gate, const float* up, float* out, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + exp_f32(-gate[i])) * up[i];
-}
-
-// x * sigmoid(2u) is 0.5 x (1 + tanh(u)) without the cancellation.
-SALIENT_VECTORIZED void gelu_tanh(const float* gate, const float* up, float* out, size_t n) {
-  constexpr float kTwiceRoot = 1.5957691216057308f;  // 2 sqrt(2 / pi)
-  for (size_t i = 0; i < n; i++) {
-    const float x = gate[i];
-    const float twice = kTwiceRoot * (x + 0.044715f * x * x * x);
-    out[i] = x / (1.0f + exp_f32(-twice)) * up[i];
-  }
-}
-
-void gelu(const float* gate, const float* up, float* out, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    const double x = gate[i];
-    out[i] = static_cast<float>(0.5 * x * std::erfc(-x * 0.70710678118654752)) * up[i];
-  }
 }
 
 SALIENT_VECTORIZED void add(float* x, const float* y, size_t n) {
@@ -152,44 +95,6 @@ SALIENT_VECTORIZED uint64_t look_at(const float* x, float* abs_max, uint8_t* use
 void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H) {
   parallel_for(count, rows_per_piece(H), [=](size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) to_f32(at(table, type, ids[i] * H), type, out + i * H, H);
-  });
-}
-
-void rms_norm(const float* x, const void* weight, DType type, float* out, size_t T, size_t H, double eps,
-              double offset) {
-  std::vector<float> factors(H);
-  to_f32(weight, type, factors.data(), H);
-  if (offset != 0) {
-    for (float& factor : factors) factor = static_cast<float>(factor + offset);
-  }
-  const float* weights = factors.data();
-  parallel_for(T, rows_per_piece(H), [=](size_t begin, size_t end) {
-    for (size_t t = begin; t < end; t++) {
-      const double mean = sum_of_squares(x + t * H, H) / static_cast<double>(H);
-      normalize(x + t * H, weights, static_cast<float>(1.0 / std::sqrt(mean + eps)), out + t * H, H);
-    }
-  });
-}
-
-void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start,
-          size_t R) {
-  const size_t length = T / sequences;
-  const size_t width = heads * head_dim;
-  parallel_for(T, rows_per_piece(width), [=](size_t begin, size_t end) {
-    for (size_t t = begin; t < end; t++) {
-      const float* cosines = table + (start + t % length) * R;
-      for (size_t head = 0; head < heads; head++) {
-        float* low = x + t * width + head * head_dim;
-        rotate(low, low + R / 2, cosines, cosines + R / 2, R / 2);
-      }
-    }
-  });
-}
-
-void gated_activation(const float* gate, const float* up, float* out, size_t n, Activation activation) {
-  const auto run = activation == Activation::Silu ? silu : activation == Activation::Gelu ? gelu : gelu_tanh;
-  parallel_for(n, kPiece, [=](size_t begin, size_t end) {
-    run(gate + begin, up + begin, out + begin, end - begin);
   });
 }
 

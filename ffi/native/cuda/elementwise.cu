@@ -1,7 +1,10 @@
 // The simple operations of a forward pass: one thread for an element, one block for a row.
 #include "../abi/elementwise.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "memory.h"
 #include "numbers.h"
@@ -43,24 +46,51 @@ __global__ void rms_norm_kernel(const float* x, const void* weight, DType type, 
   }
 }
 
-// One thread for a pair.
+// A norm's number, or `otherwise` where it has none.
+__device__ __forceinline__ float load_or(const void* data, DType type, size_t i, float otherwise) {
+  return data == nullptr ? otherwise : load(data, type, i);
+}
+
+// The mean is taken off in fp64: it may be large beside what is left.
+__global__ void layer_norm_kernel(const float* x, const void* weight, DType weight_type, const void* bias,
+                                  DType bias_type, float* out, size_t H, double eps) {
+  const float* row = x + blockIdx.x * H;
+  double sum = 0;
+  for (size_t i = threadIdx.x; i < H; i += blockDim.x) sum += static_cast<double>(row[i]);
+  const double mean = block_sum(sum) / static_cast<double>(H);
+  double squares = 0;
+  for (size_t i = threadIdx.x; i < H; i += blockDim.x) {
+    const double distance = static_cast<double>(row[i]) - mean;
+    squares += distance * distance;
+  }
+  const double factor = 1.0 / sqrt(block_sum(squares) / static_cast<double>(H) + eps);
+  for (size_t i = threadIdx.x; i < H; i += blockDim.x) {
+    const float normal = static_cast<float>((static_cast<double>(row[i]) - mean) * factor);
+    out[blockIdx.x * H + i] = normal * load_or(weight, weight_type, i, 1.0f) + load_or(bias, bias_type, i, 0.0f);
+  }
+}
+
+// One thread for a pair, whose channels are `apart` from each other.
 __global__ void rope_kernel(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t length,
-                            size_t start, size_t R) {
+                            size_t start, size_t R, size_t step, size_t apart) {
   const size_t i = here(), half = R / 2;
   if (i >= T * heads * half) return;
   const size_t t = i / half / heads, head = i / half % heads, pair = i % half;
   const float* angles = table + (start + t % length) * R;
   const float cosine = angles[pair], sine = angles[half + pair];
-  float* low = x + (t * heads + head) * head_dim + pair;
-  const float a = low[0], b = low[half];
+  float* low = x + (t * heads + head) * head_dim + pair * step;
+  const float a = low[0], b = low[apart];
   low[0] = a * cosine - b * sine;
-  low[half] = b * cosine + a * sine;
+  low[apart] = b * cosine + a * sine;
 }
 
 __device__ __forceinline__ float activated(float x, Activation activation) {
   switch (activation) {
     case Activation::Silu: return x / (1.0f + expf(-x));
     case Activation::Gelu: return static_cast<float>(0.5 * x * erfc(-x * 0.70710678118654752));
+    case Activation::Relu: return x < 0.0f ? 0.0f : x;
+    case Activation::Relu2: return x < 0.0f ? 0.0f : x * x;
+    case Activation::QuickGelu: return x / (1.0f + expf(-1.702f * x));
     default: {
       // x * sigmoid(2u) is 0.5 x (1 + tanh(u)) without the cancellation.
       const float twice = 1.5957691216057308f * (x + 0.044715f * x * x * x);
@@ -72,6 +102,40 @@ __device__ __forceinline__ float activated(float x, Activation activation) {
 __global__ void gated_kernel(const float* gate, const float* up, float* out, size_t n, Activation activation) {
   const size_t i = here();
   if (i < n) out[i] = activated(gate[i], activation) * up[i];
+}
+
+__global__ void activate_kernel(float* x, size_t n, Activation activation) {
+  const size_t i = here();
+  if (i < n) x[i] = activated(x[i], activation);
+}
+
+__global__ void softcap_kernel(float* x, size_t n, float cap) {
+  const size_t i = here();
+  if (i < n) x[i] = cap * tanhf(x[i] / cap);
+}
+
+__global__ void select_columns_kernel(const float* x, const int32_t* columns, float* out, size_t T, size_t K,
+                                      size_t count) {
+  const size_t i = here();
+  if (i >= T * count) return;
+  const int32_t column = columns[i % count];
+  out[i] = column < 0 ? 0.0f : x[i / count * K + static_cast<size_t>(column)];
+}
+
+// One thread for a column of a row of the target: the rows of source that belong to the target's d-th row in use are
+// members[starts[d]] to members[starts[d + 1] - 1], in their order.
+__global__ void add_rows_kernel(float* target, const float* source, const int32_t* rows, const float* weights,
+                                const uint32_t* members, const uint32_t* starts, size_t used, size_t K) {
+  const size_t i = here();
+  if (i >= used * K) return;
+  const size_t d = i / K, k = i % K;
+  float* at = target + static_cast<size_t>(rows[members[starts[d]]]) * K + k;
+  float sum = *at;
+  for (uint32_t m = starts[d]; m < starts[d + 1]; m++) {
+    const uint32_t row = members[m];
+    sum += weights[row] * source[static_cast<size_t>(row) * K + k];
+  }
+  *at = sum;
 }
 
 __global__ void add_kernel(float* x, const float* y, size_t n) {
@@ -138,12 +202,49 @@ void rms_norm(const float* x, const void* weight, DType type, float* out, size_t
   simt::launch("rmsNorm", rms_norm_kernel, static_cast<unsigned>(T), kThreads, 0, x, weight, type, out, H, eps, offset);
 }
 
-void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start, size_t R) {
-  for_each("rope", rope_kernel, T * heads * (R / 2), x, table, T, heads, head_dim, T / sequences, start, R);
+void layer_norm(const float* x, const void* weight, DType weight_type, const void* bias, DType bias_type, float* out,
+                size_t T, size_t H, double eps) {
+  if (T == 0) return;
+  simt::launch("layerNorm", layer_norm_kernel, static_cast<unsigned>(T), kThreads, 0, x, weight, weight_type, bias, bias_type,
+               out, H, eps);
+}
+
+void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start, size_t R,
+          bool interleaved) {
+  const size_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : R / 2;
+  for_each("rope", rope_kernel, T * heads * (R / 2), x, table, T, heads, head_dim, T / sequences, start, R, step, apart);
 }
 
 void gated_activation(const float* gate, const float* up, float* out, size_t n, Activation activation) {
   for_each("gatedActivation", gated_kernel, n, gate, up, out, n, activation);
+}
+
+void activate(float* x, size_t n, Activation activation) {
+  for_each("activate", activate_kernel, n, x, n, activation);
+}
+
+void softcap(float* x, size_t n, float cap) { for_each("softcap", softcap_kernel, n, x, n, cap); }
+
+void select_columns(const float* x, const int32_t* columns, float* out, size_t T, size_t K, size_t count) {
+  const Temporary<int32_t> mine(columns, count);
+  for_each("selectColumns", select_columns_kernel, T * count, x, mine.data(), out, T, K, count);
+}
+
+void add_rows(float* target, const float* source, const int32_t* rows, const float* weights, size_t count, size_t K) {
+  // Source rows by their target, those of one target in their order.
+  std::vector<uint32_t> members(count), starts;
+  std::iota(members.begin(), members.end(), 0u);
+  std::stable_sort(members.begin(), members.end(), [=](uint32_t a, uint32_t b) { return rows[a] < rows[b]; });
+  for (size_t m = 0; m < count; m++) {
+    if (m == 0 || rows[members[m]] != rows[members[m - 1]]) starts.push_back(static_cast<uint32_t>(m));
+  }
+  const size_t used = starts.size();
+  starts.push_back(static_cast<uint32_t>(count));
+  const Temporary<int32_t> places(rows, count);
+  const Temporary<float> factors(weights, count);
+  const Temporary<uint32_t> mine(members.data(), count), first(starts.data(), starts.size());
+  for_each("addRows", add_rows_kernel, used * K, target, source, places.data(), factors.data(), mine.data(), first.data(),
+           used, K);
 }
 
 void add_in_place(float* x, const float* y, size_t n) { for_each("addInPlace", add_kernel, n, x, y, n); }

@@ -86,6 +86,8 @@ struct AttentionShape {
   float scale;
   uint32_t window;       // 0: all before
   uint32_t query_start;  // position of the first query among the keys
+  float softcap = 0;     // scores become softcap * tanh(score / softcap); 0: as they are
+  const float* slopes = nullptr;  // [heads]: times key less query position, added to scores
 };
 // Causal attention. q [S * queries, heads * head_dim] as out, k and v [S * keys, kv_heads * head_dim], all of `type` (F32,
 // F16 or BF16); head_dim at most 256. fp32 scores and sums, no queries x keys matrix. A query that sees no key gives zeros.

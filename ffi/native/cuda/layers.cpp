@@ -100,6 +100,9 @@ void attention(const float* q, const float* k, const float* v, float* out, const
   mine.scale = shape.scale;
   mine.window = size_of(shape.window, "tokens of a window");
   mine.query_start = size_of(shape.query_start, "positions");
+  mine.softcap = shape.softcap;
+  const Temporary<float> slopes(shape.slopes, shape.slopes == nullptr ? 0 : shape.heads);
+  mine.slopes = shape.slopes == nullptr ? nullptr : slopes.data();
   const Room room(cuda::attention_workspace(mine));
   cuda::attention(q, k, v, out, cuda::Element::F32, mine, room);
 }

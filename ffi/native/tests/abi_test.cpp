@@ -126,7 +126,7 @@ class Caller {
     const uint32_t kind = chance(95) ? below(2) : 7;
     const uint32_t count = length();
     const uint32_t shape[2] = {length(), length()};
-    switch (below(33)) {
+    switch (below(37)) {
       case 0: return salient_rows(handle(), below(20), below(20), out);
       case 1: return salient_reshape(handle(), shape, chance(95) ? 2 : 9, out);
       case 2: return salient_cast(handle(), below(5), out);
@@ -142,15 +142,18 @@ class Caller {
         return salient_rms_norm(handle(), handle(), reals, out);
       }
       case 7: {
-        const uint32_t numbers[4] = {1 + below(2), 8 * (1 + below(2)), below(3), below(3)};
+        const uint32_t numbers[5] = {1 + below(2), 8 * (1 + below(2)), below(3), below(3), below(2)};
         return salient_rope(handle(), handle(), numbers);
       }
       case 8: {
         const uint32_t numbers[7] = {1 + below(2), 1 + below(2), 4 * (1 + below(4)), below(3),
                                      below(4),     below(3),     chance(70) ? 0 : below(20)};
-        return salient_attention(handle(), handle(), handle(), numbers, weight, out);
+        const uint32_t slopes = chance(70) ? 0 : below(4);
+        return salient_attention(handle(), handle(), handle(), numbers, weight, floats(slopes, 0, 1).data(), slopes, out);
       }
-      case 9: return salient_gated_activation(handle(), handle(), below(4), out);
+      case 9:
+        return chance(50) ? salient_gated_activation(handle(), handle(), below(7), out)
+                          : salient_activate(handle(), below(7));
       case 10: return salient_add_in_place(handle(), handle());
       case 11: {
         std::vector<int32_t> targets(count);
@@ -230,6 +233,24 @@ class Caller {
         double clipped = 0;
         const uint32_t w = handle(), moment = handle();
         return salient_search_ranges(w, moment, kind, weight, grid(), below(12), below(4), out, &clipped);
+      }
+      case 32: {
+        const double eps = chance(90) ? 1e-5 : -1;
+        return salient_layer_norm(handle(), optional(), optional(), &eps, out);
+      }
+      case 33: {
+        const double cap = chance(90) ? 3 : 0;
+        return salient_softcap(handle(), &cap);
+      }
+      case 34: {
+        std::vector<int32_t> columns(count);
+        for (int32_t& column : columns) column = static_cast<int32_t>(below(9)) - 1 - (chance(2) ? 5 : 0);
+        return salient_select_columns(handle(), columns.data(), count, out);
+      }
+      case 35: {
+        std::vector<int32_t> rows(count);
+        for (int32_t& row : rows) row = static_cast<int32_t>(below(8)) - (chance(2) ? 5 : 0);
+        return salient_add_rows(handle(), handle(), rows.data(), floats(count, -1, 1).data(), count);
       }
       default: {
         std::vector<uint8_t> bytes(count * 4);

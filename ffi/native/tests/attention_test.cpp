@@ -12,7 +12,11 @@ void test_attention() {
       {6, 2, 5, 1, 3, 33, 0.4f, 7, 30},      {2, 1, 32, 2, 290, 290, 0.18f, 50, 0}, {1, 1, 300, 1, 40, 90, 0.06f, 0, 50},
       {3, 3, 8, 1, 130, 700, 0.35f, 100, 570}, {1, 1, 1, 1, 1, 1, 1.0f, 0, 0},       {2, 1, 80, 1, 9, 600, 0.11f, 0, 591},
   };
-  for (const AttentionShape& s : cases) {
+  const float kSlopes[] = {0.5f, 0.25f, 0.125f, 0.0625f, 0.03f, 0.01f};
+  for (size_t each = 0; each < 2 * std::size(cases); ++each) {
+    AttentionShape s = cases[each / 2];
+    const bool shaped = each % 2 == 1;
+    if (shaped) s.softcap = 3, s.slopes = kSlopes;
     const size_t d = s.head_dim;
     if (left_out(s.sequences * s.queries * s.heads * s.keys * d)) continue;
     const auto q = normal(s.sequences * s.queries * s.heads * d, 3), k = normal(s.sequences * s.keys * s.kv_heads * d, 3),
@@ -33,7 +37,12 @@ void test_attention() {
         if (s.window > 0 && position - j >= s.window) continue;
         score[j] = 0;
         for (size_t c = 0; c < d; ++c) score[j] += static_cast<double>(q[i * d + c]) * k[row(j) + c];
-        top = std::max(top, score[j] *= s.scale);
+        score[j] *= s.scale;
+        if (shaped) {
+          score[j] = s.softcap * std::tanh(score[j] / s.softcap);
+          score[j] += kSlopes[head] * (static_cast<double>(j) - static_cast<double>(position));
+        }
+        top = std::max(top, score[j]);
       }
       for (size_t j = 0; j < s.keys; ++j) {
         const double weight = std::exp(score[j] - top);

@@ -42,11 +42,31 @@ export function refusalCases(register: RegisterCase): void {
       "embed beyond the table": (ops) => ops.embed(a, Int32Array.of(4)),
       "embed of a negative id": (ops) => ops.embed(a, Int32Array.of(-1)),
       "rmsNorm of another width": (ops) => ops.rmsNorm(b, c, 1e-5, 0),
+      "layerNorm by another width": (ops) => ops.layerNorm(b, c, undefined, 1e-5),
+      "layerNorm with another bias": (ops) => ops.layerNorm(a, c, a, 1e-5),
+      "layerNorm with a negative eps": (ops) => ops.layerNorm(a, c, c, -1),
       "rope beyond the table": (ops) => ops.rope(a, b, { ...rope, start: 1 }),
       "rope of other heads": (ops) => ops.rope(a, square, { ...rope, heads: 3 }),
       "attention of other heads": (ops) => ops.attention(a, a, a, { ...attention, heads: 3 }),
       "attention beyond the keys": (ops) => ops.attention(a, a, a, { ...attention, queryStart: 1 }),
       "gatedActivation of other shapes": (ops) => ops.gatedActivation(a, b, "silu"),
+      "attention with too few slopes": (ops) =>
+        ops.attention(a, a, a, { ...attention, slopes: Float32Array.of(1) }),
+      "attention with a negative softcap": (ops) =>
+        ops.attention(a, a, a, { ...attention, softcap: -1 }),
+      "an unknown activation": (ops) => ops.activate(a, "toString" as "silu"),
+      "activate of whole numbers": (ops) => ops.activate(ids, "relu"),
+      "softcap of 0": (ops) => ops.softcap(a, 0),
+      "selectColumns beyond the columns": (ops) => ops.selectColumns(a, Int32Array.of(0, 8)),
+      "selectColumns below -1": (ops) => ops.selectColumns(a, Int32Array.of(-2)),
+      "selectColumns of a vector": (ops) => ops.selectColumns(c, Int32Array.of(0)),
+      "addRows beyond the target": (ops) =>
+        ops.addRows(a, a, Int32Array.of(0, 1, 2, 4), new Float32Array(4)),
+      "addRows of too few rows": (ops) => ops.addRows(a, a, Int32Array.of(0), new Float32Array(4)),
+      "addRows by too few weights": (ops) =>
+        ops.addRows(a, a, new Int32Array(4), Float32Array.of(1)),
+      "addRows of another width": (ops) =>
+        ops.addRows(a, b, new Int32Array(4), new Float32Array(4)),
       "addInPlace of other shapes": (ops) => ops.addInPlace(a, b),
       "targets beyond the logits": (ops) => ops.negativeLogLikelihood(a, Int32Array.of(0, 1, 8, 2)),
       "too few targets": (ops) => ops.negativeLogLikelihood(a, Int32Array.of(0)),

@@ -59,11 +59,17 @@ void launch_tiles(AttentionCall call) {
   simt::launch("attention", attention_tiles<C>, grid, C::threads, C::shared_bytes, call);
 }
 
+template <int D, bool Shaped>
+void launch_rows(const AttentionCall& call) {
+  constexpr int BK = D == 256 ? 32 : 64;
+  if (block_rows(call.shape) == 16) launch_tiles<AttentionConfig<D, 16, BK, Shaped>>(call);
+  else launch_tiles<AttentionConfig<D, D == 256 ? 32 : 64, BK, Shaped>>(call);
+}
+
 template <int D>
 void launch_width(const AttentionCall& call) {
-  constexpr int BK = D == 256 ? 32 : 64;
-  if (block_rows(call.shape) == 16) launch_tiles<AttentionConfig<D, 16, BK>>(call);
-  else launch_tiles<AttentionConfig<D, D == 256 ? 32 : 64, BK>>(call);
+  if (call.shape.softcap > 0 || call.shape.slopes != nullptr) launch_rows<D, true>(call);
+  else launch_rows<D, false>(call);
 }
 
 void run(AttentionCall call) {

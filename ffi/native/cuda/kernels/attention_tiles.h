@@ -30,8 +30,10 @@ struct AttentionView {
   __device__ __forceinline__ u32 position(u32 row) const { return query_start + row / heads_of_group; }
 };
 
-template <int D_, int BQ_, int BK_>
+// Shaped: with a cap or slopes. Kernels without them are compiled on their own.
+template <int D_, int BQ_, int BK_, bool Shaped>
 struct AttentionConfig {
+  static constexpr bool shaped = Shaped;
   static constexpr int D = D_, BQ = BQ_, BK = BK_, threads = 256;
   static constexpr int RQ = BQ / 16, RK = BK / 16, RD = D / 64;  // of a thread: rows, keys, fours of channels
   static constexpr int pitch = D + 4, score_pitch = BK + 4;
@@ -71,10 +73,17 @@ struct RunningSoftmax {
   float4 sums[C::RQ][C::RD];
 };
 
+// What a shape with a cap or slopes does to a scaled score.
+__device__ __forceinline__ float shaped_score(const AttentionShape& shape, float score, u32 head, u32 key, u32 position) {
+  if (shape.softcap > 0.0f) score = shape.softcap * tanhf(score / shape.softcap);
+  if (shape.slopes != nullptr) score += shape.slopes[head] * (static_cast<float>(key) - static_cast<float>(position));
+  return score;
+}
+
 // Scores of a tile to weights exp(score - top) in `weights`; earlier sums are brought to the new maximum.
 template <class C>
 __device__ __forceinline__ void weigh_tile(const AttentionCall& call, const AttentionView& view, const float* q, const float* k,
-                                           float* weights, u32 first_row, u32 first_key, u32 end, RunningSoftmax<C>& run) {
+                                           float* weights, u32 kv_head, u32 first_row, u32 first_key, u32 end, RunningSoftmax<C>& run) {
   const u32 ty = threadIdx.x / 16, tx = threadIdx.x % 16;
   float scores[C::RQ][C::RK] = {};
   for (u32 d = 0; d < C::D; d += 4) {
@@ -98,6 +107,10 @@ __device__ __forceinline__ void weigh_tile(const AttentionCall& call, const Atte
       const u32 key = first_key + tx + 16 * j;
       const bool seen = key < end && key <= position && (call.shape.window == 0 || position - key < call.shape.window);
       scores[i][j] = seen ? scores[i][j] * call.shape.scale : none;
+      if constexpr (C::shaped) {
+        const u32 head = kv_head * view.heads_of_group + row % view.heads_of_group;
+        if (seen) scores[i][j] = shaped_score(call.shape, scores[i][j], head, key, position);
+      }
       top = fmaxf(top, scores[i][j]);
     }
     for (int lane = 8; lane > 0; lane /= 2) top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, lane));
@@ -175,7 +188,7 @@ __global__ void __launch_bounds__(C::threads) attention_tiles(AttentionCall call
     };
     load_rows<C>(kv, call.k, call.type, s.head_dim, C::BK, row);
     __syncthreads();
-    weigh_tile<C>(call, view, q, kv, weights, first_row, key, end, run);
+    weigh_tile<C>(call, view, q, kv, weights, kv_head, first_row, key, end, run);
     __syncthreads();
     load_rows<C>(kv, call.v, call.type, s.head_dim, C::BK, row);
     __syncthreads();

@@ -3,6 +3,9 @@
 
 namespace {
 
+// Slopes for ALiBi; the device's copy of them is what a shape names.
+const std::vector<float> kSlopes = {0.5f, 0.25f, 0.125f, 0.0625f, 0.03f, 0.02f, 0.01f, 0.005f};
+
 std::vector<double> plain(const AttentionShape& s, const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v) {
   std::vector<double> out(size_t{s.sequences} * s.queries * s.heads * s.head_dim, 0.0);
   const size_t group = s.heads / s.kv_heads;
@@ -18,8 +21,11 @@ std::vector<double> plain(const AttentionShape& s, const std::vector<float>& q, 
           const size_t row = ((b * s.keys + j) * s.kv_heads + h / group) * s.head_dim;
           double score = 0;
           for (size_t d = 0; d < s.head_dim; ++d) score += static_cast<double>(q[at + d]) * k[row + d];
+          score *= s.scale;
+          if (s.softcap > 0) score = s.softcap * std::tanh(score / s.softcap);
+          if (s.slopes != nullptr) score += kSlopes[h] * (static_cast<double>(j) - static_cast<double>(position));
           rows.push_back(row);
-          weights.push_back(std::exp(score * s.scale));
+          weights.push_back(std::exp(score));
           total += weights.back();
         }
         for (size_t j = 0; j < rows.size(); ++j) {
@@ -34,7 +40,8 @@ std::vector<double> plain(const AttentionShape& s, const std::vector<float>& q, 
 void test(const AttentionShape& s, Element type, bool from_memory) {
   const std::string what = std::string(name_of(type)) + " heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " +
                            std::to_string(s.head_dim) + ", " + std::to_string(s.sequences) + " x " + std::to_string(s.queries) +
-                           " queries, " + std::to_string(s.keys) + " keys, window " + std::to_string(s.window);
+                           " queries, " + std::to_string(s.keys) + " keys, window " + std::to_string(s.window) +
+                           (s.softcap > 0 ? ", capped" : "") + (s.slopes != nullptr ? ", sloped" : "");
   const size_t n = size_t{s.sequences} * s.queries * s.heads * s.head_dim, m = size_t{s.sequences} * s.keys * s.kv_heads * s.head_dim;
   const Typed q = typed(type, normal(n, 2)), k = typed(type, normal(m)), v = typed(type, normal(m));
   const Device<unsigned char> q_device(q.bytes), k_device(k.bytes), v_device(v.bytes), out(q.bytes.size());
@@ -61,10 +68,15 @@ int main() {
       {4, 1, 256, 1, 3, 600, 0.06f, 0, 597},  {2, 1, 30, 1, 9, 9, 0.3f, 0, 0},
   };
   uint32_t round = 0;
+  const Device<float> slopes(kSlopes);
   for (const AttentionShape& shape : shapes) {
     for (const uint32_t parts : {1u, 64u}) {
       emulated_multiprocessors = parts;
       test(shape, types[round++ % 3], false);
+      AttentionShape shaped = shape;
+      shaped.softcap = round % 3 == 0 ? 0.0f : 2.0f;
+      if (round % 3 != 1) shaped.slopes = slopes.get();
+      test(shaped, types[round % 3], shape.queries == 1 && shape.sequences == 1);
       if (shape.queries == 1 && shape.sequences == 1) test(shape, Element::F32, true);
     }
   }
