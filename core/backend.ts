@@ -14,11 +14,16 @@ import type {
   FactorOptions,
   GramFactor,
 } from "./compensation.ts";
+import type { Activation } from "./activation.ts";
 import type { ActivationFormat } from "./activation_format.ts";
+import type { AttentionShape } from "./attention_shape.ts";
 import type { AffineGrid } from "./grid.ts";
+import type { RopeShape } from "./rope_shape.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
+export type { Activation } from "./activation.ts";
 export { activationFault, type ActivationFormat } from "./activation_format.ts";
+export type { AttentionShape } from "./attention_shape.ts";
 export { SalientError } from "./errors.ts";
 export type {
   CompensatedWeight,
@@ -27,6 +32,7 @@ export type {
   GramFactor,
 } from "./compensation.ts";
 export { type AffineGrid, maxCode } from "./grid.ts";
+export type { RopeShape } from "./rope_shape.ts";
 
 /** A file that the backend has mapped. Tensors made from it are views and keep it open. */
 export interface MappedFile extends Disposable {
@@ -81,56 +87,6 @@ export interface Int4Layout {
   readonly along: "out" | "in";
   /** `order[i]` is the neighbour (0 to 7) held by nibble i, bits 4i to 4i+3. */
   readonly order: readonly number[];
-}
-
-/**
- * An activation of an MLP. `"gelu"` is x times the normal distribution, `"gelu_tanh"` its approximation by tanh,
- * `"quick_gelu"` x * sigmoid(1.702 x), `"relu2"` the square of `"relu"`.
- */
-export type Activation = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "quick_gelu";
-
-/** Shape of an attention call. */
-export interface AttentionShape {
-  /** Query heads. */
-  heads: number;
-  /** Key and value heads; divides `heads`. */
-  kvHeads: number;
-  /** Channels of a head. */
-  headDim: number;
-  /** Independent sequences, one after the other in the rows of q, k and v. */
-  sequences: number;
-  /** Multiplies q . k. */
-  scale: number;
-  /** A token sees itself and the `window - 1` before it; 0 for all before it. */
-  window: number;
-  /** Position of each sequence's first query row among its keys (keys - queries when decoding). */
-  queryStart: number;
-  /**
-   * Key rows used of each sequence, when k and v are caches with more rows than are filled (then
-   * `sequences` must be 1). Default: rows of k / sequences.
-   */
-  keyLength?: number;
-  /** Scores, once scaled, become softcap * tanh(score / softcap) (Gemma 2). Default: 0, as they are. */
-  softcap?: number;
-  /**
-   * ALiBi (Press et al., 2022): `slopes[h] * (key position - query position)` is added to the scores of head h,
-   * after scale and softcap. [heads]; positions count from a sequence's first key.
-   */
-  slopes?: Float32Array;
-}
-
-/** How rotary embedding is applied. */
-export interface RopeShape {
-  /** Heads in a row of x. */
-  heads: number;
-  /** Channels of a head. */
-  headDim: number;
-  /** Independent sequences in the rows of x. */
-  sequences: number;
-  /** Position of each sequence's first row. */
-  start: number;
-  /** Pairs are channels (2i, 2i + 1) instead of (i, i + R/2) (GPT-J, GLM, Cohere). Default: false. */
-  interleaved?: boolean;
 }
 
 /** Whether a tensor can be used. */
