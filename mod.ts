@@ -75,6 +75,11 @@ export type {
   StoredTensor,
 } from "./core/export/types.ts";
 export type { GridHelpers, GridOptions } from "./core/grid_helpers.ts";
+export { type FetchedModel, fetchModel, type FetchModelOptions } from "./core/hub/fetch_model.ts";
+export { type HubModel, parseHubModel } from "./core/hub/hub_model.ts";
+export { type HubSettings, hubSettings } from "./core/hub/hub_settings.ts";
+export { type ResolvedModel, resolveModel } from "./core/hub/resolve_model.ts";
+export type { DownloadProgress } from "./core/hub/snapshot_download.ts";
 export {
   type InspectedLinear,
   type Inspection,

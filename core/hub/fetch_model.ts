@@ -1,0 +1,129 @@
+/**
+ * Models of the hub, on this machine.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { SalientError } from "../errors.ts";
+import { CacheLayout } from "./cache_layout.ts";
+import { type CachedSnapshot, cachedSnapshot } from "./cached_snapshot.ts";
+import { mayConnect, networkFlags } from "./check_network.ts";
+import { HubClient } from "./hub_client.ts";
+import type { HubModel } from "./hub_model.ts";
+import { type HubSettings, hubSettings } from "./hub_settings.ts";
+import { type DownloadProgress, SnapshotDownload } from "./snapshot_download.ts";
+import { Unreachable } from "./unreachable.ts";
+
+/** How a model is fetched. */
+export interface FetchModelOptions {
+  /** Where the hub and the cache are, and who asks. Default: what the environment says. */
+  readonly settings?: Partial<HubSettings>;
+  /** Stops it; what has come stays and is continued the next time. */
+  readonly signal?: AbortSignal;
+  /** Told of every piece that comes. */
+  readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Told in a sentence what is waited for, or what is used instead. */
+  readonly onNotice?: (text: string) => void;
+  /** Times that a request is sent, and a connection taken up again without a byte between. Default 6. */
+  readonly attempts?: number;
+  /** Wait before the second attempt, in seconds; it doubles each time. Default 1. */
+  readonly backoff?: number;
+  /** Seconds without a byte after which a connection counts as dropped. Default 60. */
+  readonly patience?: number;
+}
+
+/** A model of the hub that is on this machine. */
+export interface FetchedModel extends HubModel {
+  /** Its directory in the cache, or its GGUF file. */
+  readonly path: string;
+  /** The commit that `revision` is at. */
+  readonly commit: string;
+}
+
+/**
+ * Fetches what is needed of a model into the cache that Python's `huggingface_hub` uses too, or finds it there: the
+ * configuration, tokenizer and template, and the safetensors. What has come in part is continued; every content is
+ * checked against the hash that the repository names.
+ *
+ * Without network (`HF_HUB_OFFLINE`, no permission, or a hub that does not answer) the snapshot that the cache has of
+ * the revision is used, if it is whole.
+ *
+ * @throws {SalientError} `input` where the hub refuses or cannot be reached, the cache cannot be written, or a content
+ * is not what it should be.
+ */
+export async function fetchModel(
+  model: HubModel,
+  options: FetchModelOptions = {},
+): Promise<FetchedModel> {
+  const settings = { ...await hubSettings(), ...options.settings };
+  if (settings.cache === undefined) {
+    throw new SalientError(
+      "input",
+      `${model.id} is on the hub, but where its cache is is not known: allow HOME to be read ` +
+        `(--allow-env=HOME,HF_HOME,HF_HUB_CACHE) or give a directory`,
+    );
+  }
+  const layout = new CacheLayout(settings.cache, model.id);
+  const url = new URL(settings.endpoint);
+  const cached = await cachedSnapshot(layout, model, settings.endpoint);
+  const whole = cached !== undefined && cached.missing === undefined ? cached : undefined;
+  if (settings.offline) {
+    return fetched(
+      model,
+      whole ?? refuseOffline(model, cached, "HF_HUB_OFFLINE is set: set it to 0"),
+    );
+  }
+  if (!(await mayConnect(url))) {
+    const flags = networkFlags(url, settings.endpoint);
+    return fetched(
+      model,
+      whole ?? refuseOffline(model, cached, `Deno was not allowed to ask ${url.host}: ${flags}`),
+    );
+  }
+  const { signal, onNotice, attempts, backoff, patience } = options;
+  const { id, revision } = model;
+  const client = new HubClient({
+    settings,
+    id,
+    revision,
+    signal,
+    onNotice,
+    // Where a cached snapshot will do, nobody wants to wait long for a hub that is down.
+    attempts: whole === undefined ? attempts : Math.min(2, attempts ?? 2),
+    backoff,
+    patience,
+  });
+  const download = new SnapshotDownload({ client, layout, model, onProgress: options.onProgress });
+  try {
+    const commit = await download.run();
+    return fetched(model, { commit, directory: layout.snapshot(commit) });
+  } catch (cause) {
+    const away = cause instanceof SalientError && cause.cause instanceof Unreachable;
+    if (!away || whole === undefined) throw cause;
+    onNotice?.(`${cause.message}; using the snapshot ${whole.commit.slice(0, 12)} of the cache`);
+    return fetched(model, whole);
+  }
+}
+
+function fetched(
+  model: HubModel,
+  { commit, directory }: Pick<CachedSnapshot, "commit" | "directory">,
+): FetchedModel {
+  const path = model.file === undefined ? directory : join(directory, model.file);
+  return { ...model, commit, path };
+}
+
+function refuseOffline(
+  model: HubModel,
+  cached: CachedSnapshot | undefined,
+  advice: string,
+): never {
+  const what = cached?.missing === undefined
+    ? `is not in the cache at ${model.revision}`
+    : `is in the cache without ${cached.missing}`;
+  throw new SalientError(
+    "input",
+    `${model.id} is no directory here, and as a model of the hub it ${what}; ${advice}`,
+  );
+}
