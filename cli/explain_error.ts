@@ -14,7 +14,10 @@ export function explainError(
   error: unknown,
   interrupted: boolean,
 ): { line: string; status: number } {
-  if (interrupted) return { line: "Interrupted, nothing was kept", status: 130 };
+  if (interrupted) {
+    const told = error instanceof SalientError && error.code === "interrupted";
+    return { line: told ? error.message : "Interrupted, nothing was kept", status: 130 };
+  }
   if (error instanceof SalientError) {
     const place = [
       error.plugin === undefined ? "" : `plugin ${error.plugin}`,

@@ -10,10 +10,10 @@ import type { Parser } from "@optique/core/parser";
 import { argument, option } from "@optique/core/primitives";
 import { choice, fileSize, float, integer, string } from "@optique/core/valueparser";
 
-/** The model: a directory or a file. */
+/** The model: a directory, a file, or one of the hub. */
 export const modelArgument = argument(string({ metavar: "MODEL" }), {
   description:
-    message`Directory of a Hugging Face checkpoint (config.json and safetensors), or a .gguf file`,
+    message`Directory of a Hugging Face checkpoint (config.json and safetensors), a .gguf file, or a model of the Hugging Face hub: org/name[@revision], org/name:file.gguf (docs/hub.md)`,
 });
 
 /** Options that every command takes. */

@@ -11,6 +11,7 @@ import { comparisonTable } from "../comparison_table.ts";
 import { type MeasuredRow, measureMethods, type MethodToMeasure } from "../measure_methods.ts";
 import { buildChain, usualFor } from "../methods.ts";
 import { formatPerplexity } from "../format.ts";
+import { locateModel } from "../locate_model.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
@@ -46,13 +47,14 @@ async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]>
 export async function runCompare(args: CompareArguments, signal: AbortSignal): Promise<void> {
   const methods = await chooseMethods(args);
   const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
+  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using model = await openModel(args.model, backend);
-  const tokenizer = await loadTokenizer(args.model);
+  using model = await openModel(path, backend);
+  const tokenizer = await loadTokenizer(path);
   const text = await readText(args.text);
   const seqLen = windowLength(args.seqLen, 2048, model);
   const ids = firstWindows(tokenizer.encode(text.text), seqLen, args.windows);
-  const calibration = await calibrate({ ...args, seqLen }, model, signal);
+  const calibration = await calibrate({ ...args, model: path, seqLen }, model, signal);
   const style = progressStyle(args.json);
   using progress = new RunProgress(style === "lines" ? "none" : style);
   const rows: MeasuredRow[] = [];
@@ -80,6 +82,6 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
     }
   }
   progress[Symbol.dispose]();
-  if (args.json) return printJson({ model: args.model, text: args.text, rows });
+  if (args.json) return printJson({ ...fields, text: args.text, rows });
   printLine(comparisonTable(rows));
 }

@@ -8,15 +8,17 @@ import { convertModel } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { ConvertArguments } from "../commands/convert.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
+import { locateModel } from "../locate_model.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { WindowProgress } from "../window_progress.ts";
 
 /** Converts, and prints what came of it. */
 export async function runConvert(args: ConvertArguments, signal: AbortSignal): Promise<void> {
+  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
   using progress = new WindowProgress("linears", args.json);
   const report = await convertModel({
-    model: args.model,
+    model: path,
     backend,
     format: args.format,
     out: args.out,
@@ -25,7 +27,7 @@ export async function runConvert(args: ConvertArguments, signal: AbortSignal): P
     warn: (message) => printNotice(`warning: ${message}`),
   });
   progress.finish();
-  if (args.json) return printJson(report);
+  if (args.json) return printJson({ ...report, ...fields });
   const how = report.lossless ? "losslessly" : "with rounding";
   printLine(
     `${report.out}: ${report.from} became ${report.format} ${how}, ${report.linears} quantized linears; ` +

@@ -9,19 +9,21 @@ import { chooseBackend } from "../choose_backend.ts";
 import type { EvalArguments } from "../commands/eval.ts";
 import { firstWindows } from "../first_windows.ts";
 import { formatPerplexity, formatSeconds } from "../format.ts";
+import { locateModel } from "../locate_model.ts";
 import { printJson, printLine } from "../output.ts";
 import { windowLength } from "../window_length.ts";
 import { WindowProgress } from "../window_progress.ts";
 
 /** Measures and prints perplexity. */
 export async function runEval(args: EvalArguments, signal: AbortSignal): Promise<void> {
+  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using opened = await openModel(args.model, backend);
+  using opened = await openModel(path, backend);
   using rounded = args.headBits === undefined
     ? undefined
     : await withRoundedHead(opened, args.headBits);
   const model = rounded ?? opened;
-  const tokenizer = await loadTokenizer(args.model);
+  const tokenizer = await loadTokenizer(path);
   tokenizer.checkVocabulary(model.config.vocabSize);
   const text = await readText(args.text);
   const seqLen = windowLength(args.seqLen, 2048, model);
@@ -36,7 +38,7 @@ export async function runEval(args: EvalArguments, signal: AbortSignal): Promise
   progress.finish();
   if (args.json) {
     return printJson({
-      model: args.model,
+      ...fields,
       text: args.text,
       tokens: result.tokens,
       seqLen: result.seqLen,

@@ -7,17 +7,19 @@
 import { generate, loadTokenizer, openModel, withRoundedHead } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { GenerateArguments } from "../commands/generate.ts";
+import { locateModel } from "../locate_model.ts";
 import { printJson, printNotice, printText } from "../output.ts";
 
 /** Streams the text to standard output, and its speed to standard error. */
 export async function runGenerate(args: GenerateArguments, signal: AbortSignal): Promise<void> {
+  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using opened = await openModel(args.model, backend);
+  using opened = await openModel(path, backend);
   using rounded = args.headBits === undefined
     ? undefined
     : await withRoundedHead(opened, args.headBits);
   const model = rounded ?? opened;
-  const tokenizer = await loadTokenizer(args.model);
+  const tokenizer = await loadTokenizer(path);
   tokenizer.checkVocabulary(model.config.vocabSize);
   if (!args.json) printText(args.prompt);
   const result = await generate(model, tokenizer, args.prompt, {
@@ -27,7 +29,7 @@ export async function runGenerate(args: GenerateArguments, signal: AbortSignal):
     signal,
     ...(args.json ? {} : { onText: printText }),
   });
-  if (args.json) return printJson({ model: args.model, ...result, backend: backend.name });
+  if (args.json) return printJson({ ...fields, ...result, backend: backend.name });
   printText("\n");
   printNotice(
     `${result.tokens} tokens at ${result.tokensPerSecond.toFixed(1)} a second, prompt of ` +

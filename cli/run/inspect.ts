@@ -8,6 +8,7 @@ import { inspectModel, lintModel, openModel } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { InspectArguments } from "../commands/inspect.ts";
 import { formatBytes } from "../format.ts";
+import { locateModel } from "../locate_model.ts";
 import { printJson, printLine } from "../output.ts";
 import { formatTable } from "../table.ts";
 import { printLint } from "./lint.ts";
@@ -16,17 +17,18 @@ import { checkSalienceOptions, findSalience, printSalience } from "./salience.ts
 /** Prints a checkpoint's format and sizes, and the channels that matter most if they were asked for. */
 export async function runInspect(args: InspectArguments, signal: AbortSignal): Promise<void> {
   checkSalienceOptions(args);
+  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using model = await openModel(args.model, backend);
+  using model = await openModel(path, backend);
   const found = inspectModel(model);
-  const salience = args.salience ? await findSalience(args, model, signal) : undefined;
+  const salience = args.salience ? await findSalience(args, path, model, signal) : undefined;
   const lint = args.target === undefined ? undefined : lintModel(model, args.target);
   if (args.json) {
     const more = {
       ...(salience === undefined ? {} : { salience }),
       ...(lint === undefined ? {} : { lint }),
     };
-    return printJson({ ...found, ...more });
+    return printJson({ ...found, ...fields, ...more });
   }
   const rounded = found.linears.find(({ activation }) => activation !== null)?.activation;
   const activations = rounded === undefined || rounded === null
@@ -40,7 +42,7 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
       found.groupSize === -1 ? "whole rows" : `groups of ${found.groupSize ?? "several sizes"}`
     }`;
   printLine(
-    `${found.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}${activations}`,
+    `${args.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}${activations}`,
   );
   printLine(
     `${found.parameters.toLocaleString("en")} parameters in ${formatBytes(found.bytes)}; ` +

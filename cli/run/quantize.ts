@@ -10,6 +10,7 @@ import type { QuantizeArguments } from "../commands/quantize.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
 import { buildChain, type Chain } from "../methods.ts";
 import { planLine } from "../plan_line.ts";
+import { locateModel } from "../locate_model.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
@@ -29,11 +30,16 @@ async function chooseChain(args: QuantizeArguments): Promise<Chain> {
 export async function runQuantize(args: QuantizeArguments, signal: AbortSignal): Promise<void> {
   const { plugins, format } = await chooseChain(args);
   const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
+  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using model = await openModel(args.model, backend);
+  using model = await openModel(path, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
   const calibration = observes || args.targetBits !== undefined
-    ? await calibrate({ ...args, seqLen: windowLength(args.seqLen, 512, model) }, model, signal)
+    ? await calibrate(
+      { ...args, model: path, seqLen: windowLength(args.seqLen, 512, model) },
+      model,
+      signal,
+    )
     : undefined;
   using progress = new RunProgress(progressStyle(args.json));
   const report = await quantize({
@@ -62,7 +68,7 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     },
   });
   progress[Symbol.dispose]();
-  if (args.json) return printJson(report);
+  if (args.json) return printJson({ ...report, ...fields });
   if (args.dryRun) {
     return printLine(
       `nothing written: ${args.model} would become ${report.format} in ${args.out}, with at most about ` +

@@ -45,14 +45,15 @@ export function checkSalienceOptions(args: InspectArguments): void {
 /** Finds the salient channels, measures what they are worth if there is a text, and draws it if asked. */
 export async function findSalience(
   args: InspectArguments,
+  path: string,
   model: Model,
   signal: AbortSignal,
 ): Promise<Salience> {
   const seqLen = windowLength(args.seqLen, 512, model);
-  const calibration = await calibrate({ ...args, seqLen }, model, signal);
+  const calibration = await calibrate({ ...args, model: path, seqLen }, model, signal);
   const linears = await salientChannels({ model, calibration, signal });
   if (args.text === undefined) return { linears };
-  const tokenizer = await loadTokenizer(args.model);
+  const tokenizer = await loadTokenizer(path);
   const study = await studySalience({
     model,
     calibration,

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { SalientError } from "../errors.ts";
 import { CacheLayout } from "./cache_layout.ts";
 import { type CachedSnapshot, cachedSnapshot } from "./cached_snapshot.ts";
+import { HubStatus } from "./hub_status.ts";
 import { mayConnect, networkFlags } from "./check_network.ts";
 import { HubClient } from "./hub_client.ts";
 import type { HubModel } from "./hub_model.ts";
 import { type HubSettings, hubSettings } from "./hub_settings.ts";
 import { type DownloadProgress, SnapshotDownload } from "./snapshot_download.ts";
-import { Unreachable } from "./unreachable.ts";
 
 /** How a model is fetched. */
 export interface FetchModelOptions {
@@ -57,15 +57,15 @@ export async function fetchModel(
   options: FetchModelOptions = {},
 ): Promise<FetchedModel> {
   const settings = { ...await hubSettings(), ...options.settings };
+  const url = new URL(settings.endpoint);
   if (settings.cache === undefined) {
     throw new SalientError(
       "input",
-      `${model.id} is on the hub, but where its cache is is not known: allow HOME to be read ` +
-        `(--allow-env=HOME,HF_HOME,HF_HUB_CACHE) or give a directory`,
+      `${model.id} is no directory here, and as a model of the hub it has no place: HOME is not set, or Deno was not ` +
+        `allowed to read it; ${networkFlags(url, settings.endpoint)}`,
     );
   }
   const layout = new CacheLayout(settings.cache, model.id);
-  const url = new URL(settings.endpoint);
   const cached = await cachedSnapshot(layout, model, settings.endpoint);
   const whole = cached !== undefined && cached.missing === undefined ? cached : undefined;
   if (settings.offline) {
@@ -99,9 +99,14 @@ export async function fetchModel(
     const commit = await download.run();
     return fetched(model, { commit, directory: layout.snapshot(commit) });
   } catch (cause) {
-    const away = cause instanceof SalientError && cause.cause instanceof Unreachable;
+    const status = cause instanceof SalientError ? cause.cause : undefined;
+    const away = status instanceof HubStatus && status.isAway;
     if (!away || whole === undefined) throw cause;
-    onNotice?.(`${cause.message}; using the snapshot ${whole.commit.slice(0, 12)} of the cache`);
+    onNotice?.(
+      `${(cause as SalientError).message}; using the snapshot ${
+        whole.commit.slice(0, 12)
+      } of the cache`,
+    );
     return fetched(model, whole);
   }
 }

@@ -5,11 +5,11 @@
  */
 
 import { SalientError } from "../errors.ts";
+import { HubStatus } from "./hub_status.ts";
 import { checkNetwork } from "./check_network.ts";
 import { networkReason } from "./network_reason.ts";
 import { refusedResponse } from "./refused_response.ts";
 import { retryDelay } from "./retry_delay.ts";
-import { Unreachable } from "./unreachable.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
 /** How a client behaves. */
@@ -195,7 +195,7 @@ export class HubClient {
         networkReason(cause)
       }): check the connection and HF_ENDPOINT, or set ` +
         `HF_HUB_OFFLINE=1 to use what is in the cache`,
-      { cause: new Unreachable(String(cause)) },
+      { cause: new HubStatus(undefined, cause) },
     );
   }
 }

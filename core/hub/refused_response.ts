@@ -5,7 +5,7 @@
  */
 
 import { SalientError } from "../errors.ts";
-import { Unreachable } from "./unreachable.ts";
+import { HubStatus } from "./hub_status.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
 /** What was asked for. */
@@ -31,6 +31,8 @@ export async function refusedResponse(
   const code = headers.get("x-error-code") ?? "";
   const address = `${endpoint}/${asked.id}`;
   const name = `${asked.id} on ${host}`;
+  const refuse = (message: string): SalientError =>
+    new SalientError("input", message, { cause: new HubStatus(status) });
   const invalid = /invalid (user |access )?(token|username|credentials)/i.test(said);
   if (code === "GatedRepo") {
     return refuse(
@@ -74,19 +76,13 @@ export async function refusedResponse(
     return refuse(
       `${host} answers 429, too many requests: wait ${long} and run again` +
         (token === undefined ? `, or set HF_TOKEN (it lets accounts ask more often)` : ""),
-      new Unreachable("429"),
     );
   }
   return refuse(
     `${
       new URL(response.url || endpoint).host
     } answers ${status}${said} for ${asked.id}: try again later`,
-    status >= 500 ? new Unreachable(String(status)) : undefined,
   );
-}
-
-function refuse(message: string, cause?: unknown): SalientError {
-  return new SalientError("input", message, cause === undefined ? {} : { cause });
 }
 
 /** The server's own words in brackets, cut to a line; empty where it has none. */

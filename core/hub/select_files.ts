@@ -26,6 +26,9 @@ const CONFIGS: ReadonlySet<string> = new Set([
   "quant_config.json",
 ]);
 
+/** As many as the reader of GGUF files takes. */
+const MOST_PARTS = 1000;
+
 /**
  * Chooses `config.json`, what travels with weights, and the safetensors that a reader would open: never the same
  * weights a second time as `.bin`, `.pth` or under `original/`.
@@ -40,7 +43,7 @@ export function selectFiles(
   const byName = new Map(files.map((file) => [file.path, file]));
   if (model.file !== undefined) {
     const file = byName.get(model.file);
-    if (file !== undefined) return { files: [file], sharded: false };
+    if (file !== undefined) return { files: partsOf(file, byName, model), sharded: false };
     throw refuse(model, `does not have the file ${showName(model.file)}`, chooseGguf(model, files));
   }
   const small = files.filter(({ path }) => CONFIGS.has(path) || isCompanion(path));
@@ -53,6 +56,23 @@ export function selectFiles(
     return { files: [...small, index], sharded: true };
   }
   throw noModel(files, model, endpoint);
+}
+
+/** A GGUF file, with the others that `gguf-split` made of the same model. */
+function partsOf(
+  file: RemoteFile,
+  byName: ReadonlyMap<string, RemoteFile>,
+  model: HubModel,
+): RemoteFile[] {
+  const [, stem, count] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(file.path) ?? [];
+  if (stem === undefined || count === undefined) return [file];
+  const parts = Array.from({ length: Math.min(Number(count), MOST_PARTS) }, (_, i) => {
+    const name = `${stem}-${String(i + 1).padStart(5, "0")}-of-${count}.gguf`;
+    return byName.get(name) ?? name;
+  });
+  const missing = parts.find((part) => typeof part === "string");
+  if (missing === undefined) return parts.filter((part) => typeof part !== "string");
+  throw refuse(model, `lacks ${showName(missing)}, a part of that model`, "give another file");
 }
 
 function noModel(files: readonly RemoteFile[], model: HubModel, endpoint: string): SalientError {

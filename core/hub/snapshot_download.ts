@@ -53,6 +53,7 @@ export class SnapshotDownload {
   #totalBytes = 0;
   #files = 0;
   #totalFiles = 0;
+  #fetching = false;
 
   /** Takes the options; nothing is fetched. */
   constructor(options: SnapshotDownloadOptions) {
@@ -132,6 +133,7 @@ export class SnapshotDownload {
         throw cacheError(blob, cause);
       });
       const path = file.path.split("/").map(encodeURIComponent).join("/");
+      this.#fetching = true;
       await downloadBlob({
         client,
         url: new URL(`${client.settings.endpoint}/${model.id}/resolve/${commit}/${path}`),
@@ -147,6 +149,8 @@ export class SnapshotDownload {
 
   #add(bytes: number): void {
     this.#bytes += bytes;
+    // What was there before is no progress.
+    if (!this.#fetching) return;
     this.#options.onProgress?.({
       bytes: this.#bytes,
       totalBytes: this.#totalBytes,

@@ -11,6 +11,8 @@ async function folders(root: string): Promise<void> {
       "hub/models--org--name/blobs/deep",
       "hub/models--org--name/snapshots/1/sub",
       "hub/models--org--other/blobs",
+      "hub/blobs/ab",
+      "hub/blobs/cd",
       "plain/snapshots/1",
       "plain/blobs",
     ]
@@ -21,6 +23,9 @@ async function folders(root: string): Promise<void> {
       "hub/models--org--name/blobs/deep/abc",
       "hub/models--org--name/secret",
       "hub/models--org--other/blobs/abc",
+      `hub/blobs/ab/${SHARED}`,
+      `hub/blobs/cd/${SHARED}`,
+      "hub/blobs/ab/abc",
       "plain/blobs/abc",
       "plain/snapshots/1/real",
       "outside",
@@ -28,6 +33,8 @@ async function folders(root: string): Promise<void> {
   ) await Deno.writeTextFile(`${root}/${path}`, path);
 }
 
+/** A content that repositories share. */
+const SHARED = "ab".repeat(32);
 const SNAPSHOT = "hub/models--org--name/snapshots/1";
 
 /** Directory, where a link in it leads, and whether that is allowed. */
@@ -38,6 +45,9 @@ const CASES: readonly (readonly [string, string, boolean])[] = [
   [SNAPSHOT, "../../secret", false],
   [SNAPSHOT, "../../../models--org--other/blobs/abc", false],
   [SNAPSHOT, "../../../../outside", false],
+  [SNAPSHOT, `../../../blobs/ab/${SHARED}`, true],
+  [SNAPSHOT, `../../../blobs/cd/${SHARED}`, false],
+  [SNAPSHOT, "../../../blobs/ab/abc", false],
   ["plain/snapshots/1", "../../blobs/abc", false],
   ["plain/snapshots/1", "real", true],
   ["plain", "snapshots/1/real", true],
