@@ -107,19 +107,26 @@ export { type LintFinding, lintModel, type LintReport } from "./core/inspect/lin
 export type { ParallelFit } from "./core/inspect/lint_parallel.ts";
 export type { LintTarget } from "./core/inspect/lint_target.ts";
 export type { ModelConfig, RopeConfig } from "./core/model/config.ts";
+export type { Architecture, EndsLayout } from "./core/model/architecture.ts";
+export type { Family } from "./core/model/family.ts";
 export type {
-  Family,
+  AttentionLayout,
+  BlockLayout,
   LinearSpec,
+  MlpLayout,
   NormSpec,
+  ProjectionLayout,
   ResidualSpec,
+  RouterLayout,
   ScaleSetSpec,
-} from "./core/model/family.ts";
+} from "./core/model/layout.ts";
 export type { KvCache } from "./core/model/kv_cache.ts";
 export type {
   Block,
   BlockLinear,
   BlockNorm,
   BlockRun,
+  EmbeddedRows,
   Model,
   StoredLinear,
   StoredQuantization,

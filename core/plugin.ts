@@ -54,7 +54,7 @@ export interface LinearInfo {
   readonly name: string;
   /** Index of its block. */
   readonly block: number;
-  /** Its part in the block: `"q"`, `"k"`, `"v"`, `"o"`, `"gate"`, `"up"`, `"down"`. */
+  /** Its part in the block: `"q"`, `"k"`, `"v"`, `"o"`, `"gate"`, `"up"`, `"down"`, `"qkv"`, `"gateUp"`. */
   readonly role: string;
   /** [out, in] = [N, K]. */
   readonly shape: readonly [number, number];
@@ -62,6 +62,12 @@ export interface LinearInfo {
   readonly dtype: DType;
   /** Name of the place in the block where its input is seen; linears of one site share their input. */
   readonly site: string;
+  /** Index of the expert that it belongs to, in a mixture of experts. */
+  readonly expert?: number;
+  /** Whether it is never quantized (a router): it is in no plugin's view. */
+  readonly plain?: boolean;
+  /** Whether the checkpoint stores its weight as [in, out]; here it is [N, K] all the same. */
+  readonly transposed?: boolean;
 }
 
 /** Which statistics of a linear's input a plugin needs. */

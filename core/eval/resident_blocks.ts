@@ -33,7 +33,9 @@ export class ResidentBlocks implements Disposable {
     options: (block: number) => BlockRun,
     signal?: AbortSignal,
   ): Promise<Tensor> {
-    let hidden = await this.#model.embed(ids);
+    const { sequences, start, cache, caches } = options(0);
+    const first = start ?? (cache ?? caches?.[0])?.length ?? 0;
+    let hidden = await this.#model.embed(ids, { sequences, start: first });
     try {
       for (let i = 0; i < this.#model.config.blocks; i++) {
         signal?.throwIfAborted();

@@ -9,7 +9,11 @@ const SIDE = 32;
 
 /** [rows, columns] to [columns, rows], in new memory. */
 export function transpose<
-  T extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+  T extends
+    | Float32Array<ArrayBuffer>
+    | Uint32Array<ArrayBuffer>
+    | Uint16Array<ArrayBuffer>
+    | Uint8Array<ArrayBuffer>,
 >(values: T, rows: number, columns: number): T {
   const result = values.slice() as T;
   for (let top = 0; top < rows; top += SIDE) {

@@ -5,7 +5,7 @@
  */
 
 import { SalientError } from "../errors.ts";
-import type { ModelConfig } from "../model/config.ts";
+import type { Architecture } from "../model/architecture.ts";
 import type { Family } from "../model/family.ts";
 
 /** A family as llama.cpp knows it. */
@@ -36,7 +36,10 @@ const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
  *
  * @throws {SalientError} `input`, with the reason, where llama.cpp has none that computes the same.
  */
-export function ggufArchitecture(family: Family, config: ModelConfig): GgufArchitecture {
+export function ggufArchitecture(
+  family: Family,
+  { config, block }: Architecture,
+): GgufArchitecture {
   const found = Object.hasOwn(ARCHITECTURES, family.name) ? ARCHITECTURES[family.name] : undefined;
   if (found === undefined) {
     throw refuse(
@@ -45,10 +48,13 @@ export function ggufArchitecture(family: Family, config: ModelConfig): GgufArchi
       }`,
     );
   }
-  const bias = config.biases.find((role) => !found.biases.includes(role));
-  if (bias !== undefined) throw refuse(`has no place for the bias of ${bias} in ${found.name}`);
-  if (config.activation !== "silu" || config.normOffset !== 0) {
-    throw refuse(`computes ${found.name} with silu and plain norms, not as this model does`);
+  const { linears } = block(0);
+  const biased = linears.find(({ role, bias }) => bias === true && !found.biases.includes(role));
+  if (biased !== undefined) {
+    throw refuse(`has no place for the bias of ${biased.role} in ${found.name}`);
+  }
+  if (config.activation !== "silu") {
+    throw refuse(`computes ${found.name} with silu, not as this model does`);
   }
   return found;
 }

@@ -21,6 +21,10 @@ export function modelMetadata(
   name: string,
 ): Map<string, GgufValue> {
   const { name: prefix } = architecture;
+  const { rope } = config;
+  if (rope === undefined) {
+    throw new SalientError("input", `Format gguf knows ${prefix} only with rotary embedding`);
+  }
   const windows = config.windows.filter((window) => window > 0);
   const context = Math.min(config.maxPositions, ...windows);
   const whole = (value: number): GgufValue => ({ type: "u32", value });
@@ -40,9 +44,9 @@ export function modelMetadata(
     [`${prefix}.attention.key_length`, whole(config.headDim)],
     [`${prefix}.attention.value_length`, whole(config.headDim)],
     [`${prefix}.attention.layer_norm_rms_epsilon`, real(config.normEps)],
-    [`${prefix}.rope.dimension_count`, whole(config.rope.rotated)],
-    [`${prefix}.rope.freq_base`, real(config.rope.theta)],
-    ...ropeScaling(prefix, config.rope),
+    [`${prefix}.rope.dimension_count`, whole(rope.rotated)],
+    [`${prefix}.rope.freq_base`, real(rope.theta)],
+    ...ropeScaling(prefix, rope),
   ]);
 }
 

@@ -50,11 +50,11 @@ export async function openGgufCheckpoint(path: string, backend: Backend): Promis
   });
   const config = configOfMetadata(path, header, ropeTensor(header, mapped, backend));
   const family = findFamily(config);
-  const settings = family.readConfig(config);
-  const { interleaved } = ggufArchitecture(family, settings);
+  const structure = family.describe(config, () => true);
+  const { interleaved } = ggufArchitecture(family, structure);
   const entries = new Map<string, TensorEntry>();
   const sources = new Map<string, Source>();
-  for (const { name, gguf, kind, role } of tensorNames(family, settings)) {
+  for (const { name, gguf, kind, role } of tensorNames(structure)) {
     const found = header.tensors.get(gguf);
     if (found === undefined) continue; // whoever needs it says that it is missing
     const { type, shape, offset, byteLength, file } = found;
@@ -72,7 +72,8 @@ export async function openGgufCheckpoint(path: string, backend: Backend): Promis
       byteLength,
       ...(GGML_TYPES[type].values > 1 ? { blocks: type } : {}),
     });
-    const rowOf = turned ? (n: number) => interleavedRow(n, settings.headDim) : undefined;
+    const { headDim } = structure.config;
+    const rowOf = turned ? (n: number) => interleavedRow(n, headDim) : undefined;
     sources.set(name, { mapped: owner, type, offset, rowOf });
   }
   return new GgufCheckpoint({

@@ -4,9 +4,7 @@
  * @module
  */
 
-import type { ModelConfig } from "../model/config.ts";
-import type { Family } from "../model/family.ts";
-import { linearShape, normLength } from "../model/shapes.ts";
+import type { Architecture } from "../model/architecture.ts";
 
 /** A tensor under both of its names. */
 export interface NamedTensor {
@@ -39,12 +37,11 @@ const NORMS: Readonly<Record<string, string>> = {
 };
 
 /** Every tensor of a model, in the order in which a GGUF file usually has them. */
-export function tensorNames(family: Family, config: ModelConfig): readonly NamedTensor[] {
-  const { names } = family;
+export function tensorNames({ config, ends, block }: Architecture): readonly NamedTensor[] {
   const vocabulary = [config.vocabSize, config.hiddenSize];
   const tensors: NamedTensor[] = [
     {
-      name: names.embedding,
+      name: ends.embedding,
       gguf: "token_embd.weight",
       shape: vocabulary,
       kind: "embedding",
@@ -52,22 +49,21 @@ export function tensorNames(family: Family, config: ModelConfig): readonly Named
     },
   ];
   for (let i = 0; i < config.blocks; i++) {
-    const block = names.block.replace("{i}", String(i));
-    for (const { role, path } of family.norms) {
+    const layout = block(i);
+    for (const { role, path, shape } of layout.norms) {
       tensors.push({
-        name: `${block}.${path}.weight`,
+        name: `${layout.name}.${path}.weight`,
         gguf: `blk.${i}.${NORMS[role]}.weight`,
-        shape: [normLength(config, role)],
+        shape,
         kind: "norm",
         role,
       });
     }
-    for (const { role, path } of family.linears) {
-      const shape = linearShape(config, role);
+    for (const { role, path, shape, bias } of layout.linears) {
       const gguf = `blk.${i}.${LINEARS[role]}`;
-      const name = `${block}.${path}`;
+      const name = `${layout.name}.${path}`;
       tensors.push({ name: `${name}.weight`, gguf: `${gguf}.weight`, shape, kind: "linear", role });
-      if (config.biases.includes(role)) {
+      if (bias === true) {
         const length = [shape[0]];
         tensors.push({
           name: `${name}.bias`,
@@ -80,7 +76,7 @@ export function tensorNames(family: Family, config: ModelConfig): readonly Named
     }
   }
   tensors.push({
-    name: names.finalNorm,
+    name: `${ends.finalNorm?.path}.weight`,
     gguf: "output_norm.weight",
     shape: [config.hiddenSize],
     kind: "norm",
@@ -88,7 +84,7 @@ export function tensorNames(family: Family, config: ModelConfig): readonly Named
   });
   if (!config.tiedEmbeddings) {
     tensors.push({
-      name: names.head,
+      name: ends.head,
       gguf: "output.weight",
       shape: vocabulary,
       kind: "head",

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Activation } from "../backend.ts";
+
 /** How positions become angles; `parameters` are those of `rope_scaling` or `rope_parameters`. */
 export interface RopeConfig {
   /** Base of the frequencies. */
@@ -36,20 +38,25 @@ export interface ModelConfig {
   readonly headDim: number;
   /** Added to the mean square in a norm. */
   readonly normEps: number;
-  /** Added to a norm's weight (1 for Gemma). */
-  readonly normOffset: number;
-  /** Function of the gate. */
-  readonly activation: "silu" | "gelu" | "gelu_tanh";
+  /** Function inside the MLP. */
+  readonly activation: Activation;
   /** Whether the head is the embedding. */
   readonly tiedEmbeddings: boolean;
   /** Longest sequence it was trained for. */
   readonly maxPositions: number;
   /** For each block the number of tokens a token sees, itself included; 0 for all before it. */
   readonly windows: readonly number[];
-  /** Rotary embedding. */
-  readonly rope: RopeConfig;
-  /** Roles of the linears that have a bias, for example `["q", "k", "v"]`. */
-  readonly biases: readonly string[];
+  /** Rotary embedding of most blocks, if they have one. */
+  readonly rope: RopeConfig | undefined;
+  /** Experts of a block that has them; undefined where all are dense. */
+  readonly experts?: {
+    /** Experts of a block. */
+    readonly count: number;
+    /** Experts that a token goes to. */
+    readonly perToken: number;
+    /** Width inside an expert. */
+    readonly intermediateSize: number;
+  };
   /** Id that a text starts with, if any. */
   readonly bosId: number | undefined;
   /** Ids that end a text. */

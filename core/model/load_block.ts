@@ -9,26 +9,26 @@ import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
-import type { ModelConfig } from "./config.ts";
-import { hasPlainWeight } from "./has_plain_weight.ts";
+import type { Architecture } from "./architecture.ts";
+import { checkTensor } from "./check_tensor.ts";
 import { makeBlock } from "./decoder_block.ts";
-import type { Family } from "./family.ts";
+import { hasPlainWeight } from "./has_plain_weight.ts";
+import type { BlockLayout, LinearSpec } from "./layout.ts";
+import { checkNorm, loadNorm } from "./load_norm.ts";
+import { loadWeight } from "./load_weight.ts";
 import type { Block, BlockLinear, BlockNorm } from "./model.ts";
 import type { RopeCache } from "./rope_cache.ts";
-import { linearShape, normLength } from "./shapes.ts";
 
 /** What blocks are loaded from. */
 export interface BlockSource {
   /** The open checkpoint. */
   readonly checkpoint: Checkpoint;
-  /** The model's family. */
-  readonly family: Family;
-  /** The model's sizes. */
-  readonly config: ModelConfig;
+  /** The model's structure. */
+  readonly architecture: Architecture;
   /** Where the blocks run. */
   readonly backend: Backend;
-  /** The model's rotary tables. */
-  readonly rope: RopeCache;
+  /** The model's rotary tables by name. */
+  readonly ropes: ReadonlyMap<string, RopeCache>;
   /** Reads a linear that is not stored plain; undefined if the checkpoint holds only plain ones. */
   readonly decode: ((info: LinearInfo) => Promise<DecodedLinear>) | undefined;
 }
@@ -41,101 +41,83 @@ export interface DecodedLinear {
   readonly activation: ActivationFormat | undefined;
 }
 
-const FLOATS: readonly DType[] = ["F64", "F32", "F16", "BF16", "F8_E4M3"];
-
-/** Name of a block, for example `model.layers.0`. */
-export function blockName(family: Family, index: number): string {
-  return family.names.block.replace("{i}", String(index));
-}
-
-/** Every linear of the model's blocks, in order; their tensors must be there, shaped as they should be. */
-export function listLinears(source: Omit<BlockSource, "rope">): LinearInfo[] {
+/** Every linear of the model's blocks, in order; all tensors must be there, shaped as they should be. */
+export function listLinears(source: Omit<BlockSource, "ropes">): LinearInfo[] {
+  const { architecture, checkpoint } = source;
   const linears: LinearInfo[] = [];
-  for (let block = 0; block < source.config.blocks; block++) {
-    for (const { role, path, site } of source.family.linears) {
-      const name = `${blockName(source.family, block)}.${path}`;
-      const shape = linearShape(source.config, role);
-      const dtype = isPlain(source, name)
-        ? checkTensor(source.checkpoint, `${name}.weight`, shape)
-        : storedType(source.checkpoint, name);
-      if (source.config.biases.includes(role)) {
-        checkTensor(source.checkpoint, `${name}.bias`, [shape[0]]);
-      }
-      linears.push({ name, block, role, shape, dtype, site });
+  for (let index = 0; index < architecture.config.blocks; index++) {
+    const layout = architecture.block(index);
+    for (const spec of layout.linears) {
+      const info = infoOf(source, layout, spec, index);
+      if (spec.bias === true) checkTensor(checkpoint, `${info.name}.bias`, [spec.shape[0]]);
+      linears.push(info);
     }
-    for (const { role, path } of source.family.norms) {
-      const name = `${blockName(source.family, block)}.${path}.weight`;
-      checkTensor(source.checkpoint, name, [normLength(source.config, role)]);
-    }
+    for (const spec of layout.norms) checkNorm(checkpoint, spec, `${layout.name}.${spec.path}`);
+    const correction = correctionOf(layout);
+    if (correction !== undefined) checkTensor(checkpoint, correction.name, correction.shape);
   }
   return linears;
 }
 
-/** Loads one block: plain weights are views of the file, others are decoded and packed. */
+function infoOf(
+  source: Omit<BlockSource, "ropes">,
+  layout: BlockLayout,
+  spec: LinearSpec,
+  block: number,
+): LinearInfo {
+  const name = `${layout.name}.${spec.path}`;
+  const { role, site, shape, expert, plain, transposed } = spec;
+  const stored = transposed === true ? [shape[1], shape[0]] : shape;
+  const dtype = isPlain(source, name)
+    ? checkTensor(source.checkpoint, `${name}.weight`, stored)
+    : storedType(source.checkpoint, name);
+  return {
+    name,
+    block,
+    role,
+    shape,
+    dtype,
+    site,
+    ...(expert === undefined ? {} : { expert }),
+    ...(plain === true ? { plain } : {}),
+    ...(transposed === true ? { transposed } : {}),
+  };
+}
+
+/**
+ * Loads one block: plain weights are views of the file, others are decoded and packed.
+ *
+ * @param infos Its linears, in the order of its layout.
+ */
 export async function loadBlock(
   source: BlockSource,
   index: number,
   infos: readonly LinearInfo[],
 ): Promise<Block> {
+  const { checkpoint, backend: ops, ropes } = source;
+  const layout = source.architecture.block(index);
   using opened = new DisposableStack();
   const linears = new Map<string, BlockLinear>();
-  for (const info of infos) {
+  for (const [i, spec] of layout.linears.entries()) {
+    const info = infos[i];
+    if (info === undefined) throw new SalientError("failed", `No ${spec.path} in ${layout.name}`);
     const plain = isPlain(source, info.name);
     const { weight, activation } = plain || source.decode === undefined
-      ? { weight: source.checkpoint.tensor(`${info.name}.weight`), activation: undefined }
+      ? { weight: loadWeight(checkpoint, ops, info), activation: undefined }
       : await source.decode(info);
     opened.use(weight);
-    const bias = source.config.biases.includes(info.role)
+    const bias = spec.bias === true
       ? opened.use(await loadBias(source, `${info.name}.bias`))
       : undefined;
-    linears.set(info.role, { info, weight, bias, activation });
+    linears.set(spec.key, { info, weight, bias, activation });
   }
-  const name = blockName(source.family, index);
   const norms = new Map<string, BlockNorm>();
-  for (const { role, path } of source.family.norms) {
-    const weight = opened.use(source.checkpoint.tensor(`${name}.${path}.weight`));
-    norms.set(role, { name: `${name}.${path}`, weight });
+  for (const spec of layout.norms) {
+    norms.set(spec.role, loadNorm(checkpoint, spec, `${layout.name}.${spec.path}`, opened));
   }
-  const { config, rope, backend: ops } = source;
-  return makeBlock({ index, name, config, ops, rope, linears, norms, owned: [opened.move()] });
-}
-
-/**
- * Element type of a tensor that must be there with that shape and floating point numbers; an input
- * error that names it otherwise.
- */
-export function checkTensor(
-  checkpoint: Checkpoint,
-  name: string,
-  shape: readonly number[],
-): DType {
-  const entry = checkpoint.entries.get(name);
-  const place = { file: checkpoint.directory, tensor: name };
-  if (entry === undefined) {
-    throw new SalientError(
-      "input",
-      `${checkpoint.directory} has no tensor ${name}, which its config.json calls for`,
-      place,
-    );
-  }
-  const fits = entry.shape.length === shape.length &&
-    shape.every((length, axis) => entry.shape[axis] === length);
-  if (!fits) {
-    throw new SalientError(
-      "input",
-      `Tensor ${name} in ${checkpoint.directory} is [${entry.shape.join(", ")}], but its ` +
-        `config.json makes it [${shape.join(", ")}]`,
-      place,
-    );
-  }
-  if (!FLOATS.includes(entry.dtype)) {
-    throw new SalientError(
-      "input",
-      `Tensor ${name} in ${checkpoint.directory} is ${entry.dtype}, but must be floating point`,
-      place,
-    );
-  }
-  return entry.dtype;
+  const correction = readCorrection(source, layout);
+  const owned = [opened.move()];
+  return makeBlock({ index, layout, ops, ropes, linears, norms, correction, owned });
 }
 
 /** Whether a linear is stored as a floating point weight. */
@@ -154,6 +136,22 @@ function storedType(checkpoint: Checkpoint, name: string): DType {
     `${checkpoint.directory} has neither a plain nor a quantized weight for ${name}`,
     { file: checkpoint.directory, tensor: name },
   );
+}
+
+/** The tensor that is added to a router's scores, if the block has one. */
+function correctionOf(
+  { name, mlp }: BlockLayout,
+): { readonly name: string; readonly shape: readonly number[] } | undefined {
+  const path = mlp.kind === "experts" ? mlp.router.correction : undefined;
+  if (mlp.kind !== "experts" || path === undefined) return undefined;
+  return { name: `${name}.${path}`, shape: [mlp.count] };
+}
+
+function readCorrection(source: BlockSource, layout: BlockLayout): Float32Array | undefined {
+  const correction = correctionOf(layout);
+  if (correction === undefined) return undefined;
+  using tensor = source.checkpoint.tensor(correction.name);
+  return source.backend.download(tensor);
 }
 
 async function loadBias(source: BlockSource, name: string): Promise<Tensor> {

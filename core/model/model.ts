@@ -9,8 +9,10 @@ import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
+import type { Architecture } from "./architecture.ts";
 import type { Family } from "./family.ts";
 import type { KvCache } from "./kv_cache.ts";
+import type { NormSpec } from "./layout.ts";
 
 /** A linear of a loaded block. */
 export interface BlockLinear {
@@ -28,8 +30,20 @@ export interface BlockLinear {
 export interface BlockNorm {
   /** Full name without `.weight`. */
   readonly name: string;
-  /** [H], in the checkpoint's type. */
+  /** What it computes. */
+  readonly spec: NormSpec;
+  /** As its spec shapes it, in the checkpoint's type. */
   readonly weight: Tensor;
+  /** Of the same shape and type, if there is one. */
+  readonly bias?: Tensor | undefined;
+}
+
+/** Where embedded rows are in their sequences. */
+export interface EmbeddedRows {
+  /** Independent sequences, one after the other in the ids. Default 1. */
+  readonly sequences?: number;
+  /** Position of each sequence's first id. Default 0. */
+  readonly start?: number;
 }
 
 /** Replaces weights while a block runs, by full name without `.weight`. */
@@ -59,7 +73,7 @@ export interface Block extends Disposable {
   readonly index: number;
   /** Name, for example `model.layers.0`. */
   readonly name: string;
-  /** Its linears by role. */
+  /** Its linears by key: their role, or for example `experts.3.up`. */
   readonly linears: ReadonlyMap<string, BlockLinear>;
   /** Its norms by role. */
   readonly norms: ReadonlyMap<string, BlockNorm>;
@@ -101,6 +115,8 @@ export interface Model extends Disposable {
   readonly family: Family;
   /** Its sizes and switches. */
   readonly config: ModelConfig;
+  /** Its structure; `config` is part of it. */
+  readonly architecture: Architecture;
   /** `config.json` as it is. */
   readonly rawConfig: JsonObject;
   /** The backend that its tensors live in and that runs it. */
@@ -115,12 +131,16 @@ export interface Model extends Disposable {
   loadBlock(index: number): Promise<Block>;
   /** Lets the system drop the pages of a block's weights. */
   releaseBlock(index: number): void;
-  /** Hidden states [ids, hiddenSize] F32. */
-  embed(ids: Int32Array): Promise<Tensor>;
+  /** Hidden states [ids, hiddenSize] F32 before the first block. */
+  embed(ids: Int32Array, rows?: EmbeddedRows): Promise<Tensor>;
   /** Hidden states [T, hiddenSize] as the head takes them: after the final norm. */
   finalNorm(hidden: Tensor): Promise<Tensor>;
   /** The weight of the head [vocabSize, hiddenSize]. Owned by the model. */
   headWeight(): Promise<Tensor>;
-  /** Final norm and head: hidden states [T, hiddenSize] to logits [T, vocabSize] F32. */
-  logits(hidden: Tensor): Promise<Tensor>;
+  /**
+   * Final norm and head: hidden states [T, hiddenSize] to logits [T, vocabSize] F32.
+   *
+   * @param head Stands in for the model's own.
+   */
+  logits(hidden: Tensor, head?: Weight): Promise<Tensor>;
 }

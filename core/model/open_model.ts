@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Backend } from "../backend.ts";
+import type { Backend, Weight } from "../backend.ts";
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
@@ -13,13 +13,15 @@ import { openGgufCheckpoint } from "../gguf/open_gguf_checkpoint.ts";
 import { storedActivation } from "../export/stored_activation.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
+import type { Architecture } from "./architecture.ts";
 import { ConfigReader } from "./config_reader.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Family } from "./family.ts";
 import { findFamily } from "./families/find_family.ts";
 import { hasPlainWeight } from "./has_plain_weight.ts";
-import { blockName, type BlockSource, checkTensor, listLinears, loadBlock } from "./load_block.ts";
-import type { Block, Model, StoredQuantization } from "./model.ts";
+import { type BlockSource, listLinears, loadBlock } from "./load_block.ts";
+import type { Block, EmbeddedRows, Model, StoredQuantization } from "./model.ts";
+import { ModelEnds } from "./model_ends.ts";
 import { RopeCache } from "./rope_cache.ts";
 
 /**
@@ -52,15 +54,19 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
       : await openCheckpoint(directory, backend),
   );
   const family = findFamily(checkpoint.config);
-  const config = withGenerationEos(family.readConfig(checkpoint.config), checkpoint);
+  const described = family.describe(checkpoint.config, (name) => checkpoint.entries.has(name));
+  const config = withGenerationEos(described.config, checkpoint);
+  const architecture = { ...described, config };
   const recognised = recogniseFormat(checkpoint.config);
-  const rope = opened.use(new RopeCache(backend, config.rope, config.maxPositions));
+  const tables = new Map<string, RopeCache>();
+  for (const [name, rope] of Object.entries(architecture.ropes)) {
+    tables.set(name, opened.use(new RopeCache(backend, rope, config.maxPositions)));
+  }
   const source: BlockSource = {
     checkpoint,
-    family,
-    config,
+    architecture,
     backend,
-    rope,
+    ropes: tables,
     decode: recognised === undefined ? undefined : async (info) => {
       const { format, stored } = recognised;
       using weight = await format.decode(checkpoint, info, stored, backend);
@@ -68,21 +74,13 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
       return { weight: await backend.pack(weight), activation };
     },
   };
-  const vocabulary = [config.vocabSize, config.hiddenSize];
-  const names = ownNames(family, config, checkpoint);
-  checkTensor(checkpoint, names.embedding, vocabulary);
+  const ends = opened.use(ModelEnds.open(checkpoint, architecture, backend));
   const linears = listLinears(source);
-  checkTensor(checkpoint, names.finalNorm, [config.hiddenSize]);
-  checkTensor(checkpoint, names.head, vocabulary);
-  const embedding = opened.use(checkpoint.tensor(names.embedding));
-  const finalNorm = opened.use(checkpoint.tensor(names.finalNorm));
-  const head = opened.use(checkpoint.tensor(names.head));
   return new OpenModel({
     source,
+    family,
     linears,
-    embedding,
-    finalNorm,
-    head,
+    ends,
     quantization: recognised && withPlain(recognised.stored, checkpoint),
     opened: opened.move(),
   });
@@ -90,10 +88,9 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
 
 interface ModelParts {
   readonly source: BlockSource;
+  readonly family: Family;
   readonly linears: readonly LinearInfo[];
-  readonly embedding: Tensor;
-  readonly finalNorm: Tensor;
-  readonly head: Tensor;
+  readonly ends: ModelEnds;
   readonly quantization: StoredQuantization | undefined;
   readonly opened: Disposable;
 }
@@ -102,6 +99,7 @@ class OpenModel implements Model {
   readonly directory: string;
   readonly family: Family;
   readonly config: ModelConfig;
+  readonly architecture: Architecture;
   readonly rawConfig: JsonObject;
   readonly backend: Backend;
   readonly checkpoint: Checkpoint;
@@ -110,10 +108,11 @@ class OpenModel implements Model {
   readonly #parts: ModelParts;
 
   constructor(parts: ModelParts) {
-    const { checkpoint, family, config, backend } = parts.source;
+    const { checkpoint, architecture, backend } = parts.source;
     this.directory = checkpoint.directory;
-    this.family = family;
-    this.config = config;
+    this.family = parts.family;
+    this.architecture = architecture;
+    this.config = architecture.config;
     this.rawConfig = checkpoint.config;
     this.backend = backend;
     this.checkpoint = checkpoint;
@@ -130,38 +129,26 @@ class OpenModel implements Model {
 
   releaseBlock(index: number): void {
     this.#checkIndex(index);
-    const prefix = `${blockName(this.family, index)}.`;
+    const prefix = `${this.architecture.block(index).name}.`;
     for (const name of this.checkpoint.entries.keys()) {
       if (name.startsWith(prefix)) this.checkpoint.release(name);
     }
   }
 
-  async embed(ids: Int32Array): Promise<Tensor> {
-    const { vocabSize } = this.config;
-    const wrong = ids.find((id) => id < 0 || id >= vocabSize);
-    if (wrong !== undefined) {
-      throw new SalientError(
-        "input",
-        `Token ${wrong} is outside the ${vocabSize} rows of the embedding of ${this.directory}: ` +
-          `use the model's own tokenizer`,
-        { file: this.directory, tensor: this.family.names.embedding },
-      );
-    }
-    return await this.backend.embed(this.#parts.embedding, ids);
+  async embed(ids: Int32Array, rows?: EmbeddedRows): Promise<Tensor> {
+    return await this.#parts.ends.embed(ids, rows);
   }
 
-  finalNorm(hidden: Tensor): Promise<Tensor> {
-    const { normEps, normOffset } = this.config;
-    return this.backend.rmsNorm(hidden, this.#parts.finalNorm, normEps, normOffset);
+  async finalNorm(hidden: Tensor): Promise<Tensor> {
+    return await this.#parts.ends.finalNorm(hidden);
   }
 
   headWeight(): Promise<Tensor> {
-    return Promise.resolve(this.#parts.head);
+    return Promise.resolve(this.#parts.ends.head);
   }
 
-  async logits(hidden: Tensor): Promise<Tensor> {
-    using normed = await this.finalNorm(hidden);
-    return await this.backend.linear(normed, this.#parts.head);
+  async logits(hidden: Tensor, head?: Weight): Promise<Tensor> {
+    return await this.#parts.ends.logits(hidden, head);
   }
 
   [Symbol.dispose](): void {
@@ -191,13 +178,4 @@ function withPlain(stored: StoredQuantization, checkpoint: Checkpoint): StoredQu
     ...stored,
     of: (linear) => hasPlainWeight(checkpoint, linear.name) ? undefined : stored.of(linear),
   };
-}
-
-/** Where the tensors outside the blocks are; tied ones are stored once, under either name. */
-function ownNames(family: Family, config: ModelConfig, checkpoint: Checkpoint): Family["names"] {
-  const { embedding, head } = family.names;
-  if (!config.tiedEmbeddings) return family.names;
-  const stored = !checkpoint.entries.has(embedding) && checkpoint.entries.has(head);
-  const name = stored ? head : embedding;
-  return { ...family.names, embedding: name, head: name };
 }

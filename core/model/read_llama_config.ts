@@ -5,10 +5,13 @@
  */
 
 import type { JsonObject } from "../checkpoint/types.ts";
-import type { ModelConfig } from "./config.ts";
+import type { ModelConfig, RopeConfig } from "./config.ts";
 import { ConfigReader, type NumberRange } from "./config_reader.ts";
 import type { LlamaLike } from "./families/llama_like.ts";
 import { readRope } from "./read_rope.ts";
+
+/** The sizes of a model that has rotary embedding. */
+export type LlamaConfig = ModelConfig & { readonly rope: RopeConfig };
 
 const WIDTH: NumberRange = { min: 1, max: 2 ** 20 };
 const LENGTH: NumberRange = { min: 1, max: 2 ** 31 - 1 };
@@ -24,7 +27,7 @@ const ACTIVATIONS: Readonly<Record<string, ModelConfig["activation"]>> = {
 };
 
 /** Sizes and switches, each checked; what is absent gets the value that transformers assumes. */
-export function readLlamaConfig(raw: JsonObject, family: LlamaLike): ModelConfig {
+export function readLlamaConfig(raw: JsonObject, family: LlamaLike): LlamaConfig {
   const reader = new ConfigReader(raw);
   const hiddenSize = reader.integer("hidden_size", WIDTH);
   const heads = reader.integer("num_attention_heads", WIDTH);
@@ -48,7 +51,6 @@ export function readLlamaConfig(raw: JsonObject, family: LlamaLike): ModelConfig
     kvHeads,
     headDim,
     normEps: reader.number("rms_norm_eps", { min: 0, max: 1 }, 1e-6),
-    normOffset: 0,
     activation: Object.hasOwn(ACTIVATIONS, activation)
       ? ACTIVATIONS[activation]!
       : reader.fail("hidden_act", `must be ${Object.keys(ACTIVATIONS).join(", ")}`),
@@ -56,7 +58,6 @@ export function readLlamaConfig(raw: JsonObject, family: LlamaLike): ModelConfig
     maxPositions,
     windows: readWindows(reader, family, blocks),
     rope: readRope(reader, headDim, maxPositions),
-    biases: readBiases(reader, family),
     bosId: reader.integers("bos_token_id", TOKEN)[0],
     eosIds: reader.integers("eos_token_id", TOKEN),
   };
@@ -104,11 +105,4 @@ function readWindows(reader: ConfigReader, family: LlamaLike, blocks: number): n
     }
     return window;
   });
-}
-
-/** Roles of the linears that have a bias. */
-function readBiases(reader: ConfigReader, family: LlamaLike): string[] {
-  return Object.entries(family.biases)
-    .filter(([, when]) => when === "always" || reader.boolean(when, false))
-    .map(([role]) => role);
 }

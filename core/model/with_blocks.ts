@@ -19,6 +19,7 @@ export function withBlocks(model: Model, load: (index: number) => Promise<Block>
     directory: model.directory,
     family: model.family,
     config: model.config,
+    architecture: model.architecture,
     rawConfig: model.rawConfig,
     backend: model.backend,
     checkpoint: model.checkpoint,
@@ -26,10 +27,10 @@ export function withBlocks(model: Model, load: (index: number) => Promise<Block>
     linears: model.linears,
     loadBlock: load,
     releaseBlock: (index) => model.releaseBlock(index),
-    embed: (ids) => model.embed(ids),
+    embed: (ids, rows) => model.embed(ids, rows),
     finalNorm: (hidden) => model.finalNorm(hidden),
     headWeight: () => model.headWeight(),
-    logits: (hidden) => model.logits(hidden),
+    logits: (hidden, head) => model.logits(hidden, head),
     [Symbol.dispose]: () => {},
   };
 }

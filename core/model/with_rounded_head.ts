@@ -47,17 +47,14 @@ export async function withRoundedHead(model: Model, bits: number): Promise<Model
   const inputs = head.shape[1] ?? 0;
   const groupSize = GROUPS.find((size) => inputs % size === 0) ?? -1;
   const grid = resolveGrid({ bits, groupSize }, {
-    name: model.family.names.head,
+    name: model.architecture.ends.head,
     shape: head.shape,
   });
   using quantized = await backend.quantize(head, grid);
   const packed = await backend.pack(quantized);
   return {
     ...withBlocks(model, (index) => model.loadBlock(index)),
-    async logits(hidden) {
-      using normed = await model.finalNorm(hidden);
-      return await backend.linear(normed, packed);
-    },
+    logits: (hidden, other) => model.logits(hidden, other ?? packed),
     [Symbol.dispose]: () => packed[Symbol.dispose](),
   };
 }

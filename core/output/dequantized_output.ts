@@ -9,6 +9,7 @@ import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.t
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { CheckpointWriter } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
+import { transposeTensor } from "../export/transpose_tensor.ts";
 import { Checksum } from "../export/checksum.ts";
 import { castable } from "../pipeline/fold_factors.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
@@ -60,7 +61,9 @@ class DequantizedOutput implements ModelOutput {
     const name = `${info.name}.weight`;
     const dtype = castable(plainDtype(model, info));
     using wide = await ops.dequantize(weight);
-    using values = await ops.cast(wide, dtype);
+    using cast = await ops.cast(wide, dtype);
+    using turned = info.transposed === true ? transposeTensor(cast, ops) : undefined;
+    const values = turned ?? cast;
     await this.#writer.add(name, dtype, values.shape, tensorBytes(ops, values));
     this.#sums.set(name, this.#sum(values));
     this.#plain.replaceLinear(info.name);

@@ -85,7 +85,7 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
       `${out} is no name for a GGUF file: give one that ends in .gguf`,
     );
   }
-  const architecture = ggufArchitecture(model.family, model.config);
+  const architecture = ggufArchitecture(model.family, model.architecture);
   const metadata = modelMetadata(architecture, model.config, basename(resolve(model.directory)));
   const files = await readTokenizerFiles(model.directory);
   if (files === undefined) {
@@ -96,8 +96,8 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
     for (const [key, value] of values) metadata.set(key, value);
     if (warning !== undefined) options.warn?.(warning);
   }
-  const names = tensorNames(model.family, model.config);
-  const factors = ropeFactors(model.config.rope);
+  const names = tensorNames(model.architecture);
+  const factors = model.config.rope && ropeFactors(model.config.rope);
   const extra = factors === undefined ? [] : [{ name: ROPE_FACTORS, shape: [factors.length] }];
   const tensors = [...names.map(({ gguf, shape }) => ({ name: gguf, shape })), ...extra];
   const writer = await GgufWriter.create(out, metadata, tensors);
@@ -189,8 +189,8 @@ class GgufOutput implements ModelOutput {
 
   /** Where the model keeps a tensor: a tied embedding may be stored as the head. */
   #sourceOf({ name, kind }: NamedTensor): string {
-    const { checkpoint: { entries }, family } = this.#options.model;
-    return kind === "embedding" && !entries.has(name) ? family.names.head : name;
+    const { checkpoint: { entries }, architecture: { ends } } = this.#options.model;
+    return kind === "embedding" && !entries.has(name) ? ends.head : name;
   }
 
   async #addPlain(named: NamedTensor, tensor: Tensor): Promise<void> {

@@ -20,6 +20,6 @@ export function plainDtype(model: Model, linear: LinearInfo): DType {
     : said === "bfloat16"
     ? "BF16"
     : undefined;
-  const { embedding, head } = model.family.names;
+  const { embedding, head } = model.architecture.ends;
   return named ?? entries.get(embedding)?.dtype ?? entries.get(head)?.dtype ?? "F16";
 }

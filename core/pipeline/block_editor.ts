@@ -12,6 +12,7 @@ import type { ActivationFormat, BlockView, LinearInfo, LinearView, ScaleSet } fr
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { type EditedLinear, editLinear } from "./edited_linear.ts";
+import { divideNorm } from "./divide_norm.ts";
 import { checkFactors, divideStored } from "./fold_factors.ts";
 import { LentTensors } from "./lent_tensors.ts";
 import { viewLinear } from "./linear_view.ts";
@@ -66,7 +67,7 @@ export class BlockEditor implements Disposable {
     this.#norms = new Map(block.norms);
     this.linears = new Map([...block.linears].map(([role, linear]) => [role, editLinear(linear)]));
     if (model instanceof RotatedModel) this.#mark(model.changesOf(block.index));
-    this.#sets = findScaleSets(model.family, model.config, block, isQuantizable);
+    this.#sets = findScaleSets(model.architecture.block(block.index), block, isQuantizable);
     this.view = this.#makeView();
   }
 
@@ -167,23 +168,22 @@ export class BlockEditor implements Disposable {
     const ratios = found.source.kind === "norm"
       ? await this.#divideNorm(found.source.role, factors)
       : await this.#divideRows(found, factors);
-    for (const role of found.linears) {
-      const linear = this.linears.get(role);
+    for (const key of found.linears) {
+      const linear = this.linears.get(key);
       if (linear !== undefined) await this.#multiplyColumns(linear, ratios);
     }
-    await this.#options.statistics.get(found.site)?.divide(ratios);
+    for (const site of found.sites) await this.#options.statistics.get(site)?.divide(ratios);
   }
 
-  /** Divides a norm's weight; the ratios that the stored type allows. */
+  /** Divides a norm's weight and bias; the ratios that the stored types allow. */
   async #divideNorm(role: string, factors: Float32Array): Promise<Float32Array> {
-    const { ops, model } = this.#options;
     const norm = this.#norms.get(role);
     if (norm === undefined) throw new SalientError("failed", `Block has no norm ${role}`);
     const stored = this.#storedType(`${norm.name}.weight`, norm.weight);
-    const values = ops.download(norm.weight);
-    const { normOffset } = model.config;
-    const divided = await divideStored(ops, values, factors, stored, normOffset, () => 1);
-    this.#norms.set(role, { name: norm.name, weight: this.#stack.use(divided.values) });
+    const divided = await divideNorm(this.#options.ops, norm, factors, stored);
+    const weight = this.#stack.use(divided.weight);
+    const bias = divided.bias && this.#stack.use(divided.bias);
+    this.#norms.set(role, { ...norm, weight, ...(bias === undefined ? {} : { bias }) });
     this.#changedNorms.add(role);
     return divided.ratios;
   }
@@ -193,9 +193,10 @@ export class BlockEditor implements Disposable {
     const { ops } = this.#options;
     const linear = this.linears.get(found.source.role);
     if (linear === undefined) throw new SalientError("failed", "Block has no such linear");
-    const { channelOf, freeChannels } = found.set;
-    let rows: Float32Array = new Float32Array(freeChannels).fill(1);
-    channelOf.forEach((row, k) => rows[row] = factors[k] ?? 1);
+    const { channelOf } = found.set;
+    let rows: Float32Array = new Float32Array(linear.info.shape[0]).fill(1);
+    const outputOf = channelOf.map((free) => found.outputs[free] ?? 0);
+    outputOf.forEach((row, k) => rows[row] = factors[k] ?? 1);
     if (linear.bias !== undefined) {
       // The bias is stored rounded: its exact ratio, which the rows can take, is the factor.
       const stored = this.#storedType(`${linear.info.name}.bias`, linear.bias);
@@ -212,7 +213,7 @@ export class BlockEditor implements Disposable {
       (part, start, count) => ops.scaleRows(part, inverse.subarray(start, start + count)),
     );
     linear.rowFactors = product(linear.rowFactors, rows);
-    return Float32Array.from(channelOf, (row) => rows[row] ?? 1);
+    return Float32Array.from(outputOf, (row) => rows[row] ?? 1);
   }
 
   async #multiplyColumns(linear: EditedLinear, factors: Float32Array): Promise<void> {

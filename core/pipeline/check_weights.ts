@@ -35,5 +35,8 @@ export async function checkWeights(ops: Ops, model: Model, block: Block): Promis
     await check(`${info.name}.weight`, weight);
     if (bias !== undefined) await check(`${info.name}.bias`, bias);
   }
-  for (const { name, weight } of block.norms.values()) await check(`${name}.weight`, weight);
+  for (const { name, weight, bias } of block.norms.values()) {
+    await check(`${name}.weight`, weight);
+    if (bias !== undefined) await check(`${name}.bias`, bias);
+  }
 }

@@ -33,11 +33,12 @@ export async function embedWindows(
   for (let first = 0; first < samples; first += run.plan.batch) {
     checkAborted(run.signal);
     const count = Math.min(run.plan.batch, samples - first);
-    using states = await run.model.embed(ids.subarray(first * seqLen, (first + count) * seqLen));
+    const part = ids.subarray(first * seqLen, (first + count) * seqLen);
+    using states = await run.model.embed(part, { sequences: count });
     await hidden.write(first, states);
   }
-  const { checkpoint, family } = run.model;
-  for (const name of [family.names.embedding, family.names.head]) {
+  const { checkpoint, architecture: { ends } } = run.model;
+  for (const name of [ends.embedding, ends.head]) {
     if (checkpoint.entries.has(name)) checkpoint.release(name); // tied ones may be stored under either
   }
   stack.move();

@@ -17,7 +17,7 @@ import type { EditedLinear } from "./edited_linear.ts";
 import type { BlockSink } from "./block_sink.ts";
 import { castable } from "./fold_factors.ts";
 
-/** What is kept of a block: the parts that are not the original's, by role. */
+/** What is kept of a block: the parts that are not the original's, linears by name and norms by role. */
 interface KeptBlock {
   readonly weights: Map<string, Tensor | PackedWeight>;
   readonly activations: Map<string, ActivationFormat>;
@@ -58,8 +58,8 @@ export class MemorySink implements BlockSink {
     activation?: ActivationFormat,
   ): Promise<void> {
     const packed = this.#stack.use(await this.#ops.pack(weight));
-    this.#kept(info.block).weights.set(info.role, packed);
-    if (activation !== undefined) this.#kept(info.block).activations.set(info.role, activation);
+    this.#kept(info.block).weights.set(info.name, packed);
+    if (activation !== undefined) this.#kept(info.block).activations.set(info.name, activation);
     const container = weight.grid.bits <= 4 ? 0.5 : 1;
     const plain = this.#model.checkpoint.entries.get(`${info.name}.weight`)?.byteLength ?? 0;
     this.#byteLength += Math.ceil((weight.codes.size + weight.zeros.size) * container) +
@@ -70,13 +70,17 @@ export class MemorySink implements BlockSink {
     const kept = this.#kept(editor.view.index);
     for (const [role, { info, weight, changed, bias, biasChanged }] of editor.linears) {
       if (changed && !quantized.has(role)) {
-        kept.weights.set(role, await this.#copy(weight, castable(info.dtype)));
+        kept.weights.set(info.name, await this.#copy(weight, castable(info.dtype)));
       }
-      if (biasChanged && bias !== undefined) kept.biases.set(role, await this.#copy(bias, "F32"));
+      if (biasChanged && bias !== undefined) {
+        kept.biases.set(info.name, await this.#copy(bias, "F32"));
+      }
     }
-    for (const [role, { name, weight }] of editor.norms) {
+    for (const [role, norm] of editor.norms) {
       if (!editor.isNormChanged(role)) continue;
-      kept.norms.set(role, { name, weight: await this.#copy(weight, castable(weight.dtype)) });
+      const weight = await this.#copy(norm.weight, castable(norm.weight.dtype));
+      const bias = norm.bias && await this.#copy(norm.bias, castable(norm.bias.dtype));
+      kept.norms.set(role, { ...norm, weight, ...(bias === undefined ? {} : { bias }) });
     }
   }
 
@@ -131,9 +135,9 @@ function assemble(block: Block, kept: KeptBlock): Block {
   for (const [role, { info, weight, bias }] of block.linears) {
     linears.set(role, {
       info,
-      weight: kept.weights.get(role) ?? weight,
-      bias: kept.biases.get(role) ?? bias,
-      activation: kept.activations.get(role),
+      weight: kept.weights.get(info.name) ?? weight,
+      bias: kept.biases.get(info.name) ?? bias,
+      activation: kept.activations.get(info.name),
     });
   }
   return replaceWeights(block, { linears, norms: kept.norms, owned: [block] });

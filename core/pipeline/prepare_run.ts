@@ -80,7 +80,7 @@ export async function prepareRun(
   const notes = new RunNotes(options.onEvent);
   const { ops, settle, activity } = guardOps(model.backend, signal);
   const tracked = owned.use(trackTensors(ops));
-  const { embedding, head } = model.family.names;
+  const { embedding, head } = model.architecture.ends;
   const outside = [head, embedding].map((name) => name.replace(/\.weight$/, ""));
   const rules = new RuleSet(checkRules(options.rules ?? []), model.linears, outside);
   const linears = quantizableLinears(model.linears, options.skip ?? [], rules);
@@ -164,8 +164,9 @@ function quantizableLinears(
       `No linear has "${part}" in its name: use for example ${linears[0]?.name}`,
     );
   }
-  const left = linears.filter(({ name }) =>
-    !skip.some((part) => name.includes(part)) && rules.of(name)?.skip !== true
+  const left = linears.filter(({ name, plain }) =>
+    plain !== true && !skip.some((part) => name.includes(part)) &&
+    rules.of(name)?.skip !== true
   );
   if (left.length > 0) return left;
   throw new SalientError("usage", "Every linear is skipped: leave at least one to be quantized");

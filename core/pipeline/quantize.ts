@@ -87,7 +87,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     relieve: run.relieve,
     warn: (message) => run.emit({ type: "log", level: "warn", plugin: undefined, message }),
   });
-  await using sink = new OutputSink(output);
+  await using sink = new OutputSink(output, run.ops);
   const record = new LinearRecord(format);
   let layers: LinearReport[] = [];
   if (options.dryRun !== true) {

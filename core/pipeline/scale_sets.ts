@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { ModelConfig } from "../model/config.ts";
-import type { Family, ScaleSetSpec } from "../model/family.ts";
+import type { BlockLayout, ScaleSetSpec } from "../model/layout.ts";
 import type { Block } from "../model/model.ts";
 import type { ScaleSet } from "../plugin.ts";
 
@@ -13,56 +12,56 @@ import type { ScaleSet } from "../plugin.ts";
 export interface FoldableSet {
   /** As plugins see it. */
   readonly set: ScaleSet;
-  /** Kind and role of the source. */
+  /** Kind of the source, with its role or key. */
   readonly source: ScaleSetSpec["source"];
-  /** Roles of the linears. */
+  /** Keys of all linears whose columns are multiplied, those that stay plain too. */
   readonly linears: readonly string[];
-  /** The site where their input is seen. */
-  readonly site: string;
+  /** The sites where their inputs are seen. */
+  readonly sites: readonly string[];
+  /** [freeChannels] the output of the source that each free channel is. */
+  readonly outputs: Uint32Array;
 }
 
 /**
- * The sets of a block: those of its family that can be folded here. Left out are sets with a linear
- * that stays plain, sets that are not all of the linears that read their input (the others would
- * see it changed), and sets whose source does not reach the linears channel by channel.
+ * The sets of a block: those of its layout that can be folded here. Left out are sets with a linear
+ * that stays plain though it need not, and sets whose source does not reach the linears channel by channel.
  *
  * @param isQuantizable Whether a linear, by its full name, may be quantized.
  */
 export function findScaleSets(
-  family: Family,
-  config: ModelConfig,
+  layout: BlockLayout,
   block: Block,
   isQuantizable: (name: string) => boolean,
 ): FoldableSet[] {
   const found: FoldableSet[] = [];
-  for (const spec of family.scaleSets) {
-    const linears = spec.linears.map((role) => block.linears.get(role));
-    const [first] = linears;
-    if (first === undefined) continue;
-    const { site } = first.info;
+  for (const spec of layout.scaleSets) {
+    const keys = [...spec.linears, ...spec.followers ?? []];
+    const linears = keys.flatMap((key) => block.linears.get(key) ?? []);
+    const quantized = linears.slice(0, spec.linears.length);
+    const [first] = quantized;
+    if (first === undefined || linears.length !== keys.length) continue;
     const channels = first.info.shape[1];
-    const readers = [...block.linears.values()].filter(({ info }) => info.site === site);
+    const sites = new Set(linears.map(({ info }) => info.site));
+    const readers = block.linears.values().filter(({ info }) => sites.has(info.site)).toArray();
     const whole = readers.length === linears.length &&
-      linears.every((linear) =>
-        linear !== undefined && linear.info.site === site && linear.info.shape[1] === channels &&
-        isQuantizable(linear.info.name)
-      );
+      linears.every(({ info }) => info.shape[1] === channels) &&
+      quantized.every(({ info }) => isQuantizable(info.name));
     if (!whole) continue;
-    const source = findSource(spec, config, block, channels, isQuantizable);
+    const source = findSource(spec, block, channels, isQuantizable);
     if (source === undefined) continue;
-    const names = linears.flatMap((linear) => linear === undefined ? [] : [linear.info.name]);
-    const shorten = (name: string): string => name.slice(name.lastIndexOf(".") + 1);
+    const names = quantized.map(({ info }) => info.name);
     found.push({
       source: spec.source,
-      linears: spec.linears,
-      site,
+      linears: keys,
+      sites: [...sites],
+      outputs: source.outputs,
       set: {
-        name: `${shorten(source.name)} -> ${names.map(shorten).join(", ")}`,
+        name: `${shorten(source.name)} -> ${listed(names.map(shorten))}`,
         source: { kind: spec.source.kind, name: source.name },
         linears: names,
         channels,
         channelOf: source.channelOf,
-        freeChannels: source.freeChannels,
+        freeChannels: source.outputs.length,
         module: spec.module,
       },
     });
@@ -73,42 +72,43 @@ export function findScaleSets(
 interface Source {
   readonly name: string;
   readonly channelOf: Uint32Array;
-  readonly freeChannels: number;
+  readonly outputs: Uint32Array;
 }
 
 function findSource(
   spec: ScaleSetSpec,
-  config: ModelConfig,
   block: Block,
   channels: number,
   isQuantizable: (name: string) => boolean,
 ): Source | undefined {
   const { kind, role } = spec.source;
+  const all = identity(channels);
   if (kind === "norm") {
     const norm = block.norms.get(role);
     if (norm?.weight.size !== channels) return undefined;
-    return { name: norm.name, channelOf: identity(channels), freeChannels: channels };
+    return { name: norm.name, channelOf: all, outputs: all };
   }
   const linear = block.linears.get(role);
-  // A norm on the source's output would take the factors away again.
-  if (linear === undefined || block.norms.has(role)) return undefined;
+  if (linear === undefined || !isQuantizable(linear.info.name)) return undefined;
   const { name, shape } = linear.info;
-  if (!isQuantizable(name)) return undefined;
-  const freeChannels = shape[0];
-  if (freeChannels === channels) {
-    return { name, channelOf: identity(channels), freeChannels };
+  const outputOf = spec.channelOf ?? all;
+  if (outputOf.length !== channels || outputOf.some((output) => output >= shape[0])) {
+    return undefined;
   }
-  const { heads, kvHeads, headDim } = config;
-  const grouped = role === "v" && channels === heads * headDim &&
-    freeChannels === kvHeads * headDim && heads % kvHeads === 0;
-  if (!grouped) return undefined;
-  const repeats = heads / kvHeads;
-  // Channel d of head h of o's input comes from row (h / repeats, d) of v.
-  const channelOf = Uint32Array.from({ length: channels }, (_, k) => {
-    const head = Math.floor(k / headDim);
-    return Math.floor(head / repeats) * headDim + k % headDim;
-  });
-  return { name, channelOf, freeChannels };
+  const outputs = Uint32Array.from(new Set(outputOf)).sort();
+  const free = new Map([...outputs].map((output, i) => [output, i]));
+  return { name, channelOf: outputOf.map((output) => free.get(output) ?? 0), outputs };
+}
+
+function shorten(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
+}
+
+/** Names without repetitions: those of experts are the same. */
+function listed(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => count === 1 ? name : `${count} ${name}`).join(", ");
 }
 
 function identity(length: number): Uint32Array {

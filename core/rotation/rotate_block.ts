@@ -114,18 +114,18 @@ async function rotateStream(
   rotation: OrthogonalMatrix,
 ): Promise<void> {
   const { ops, block } = changes;
-  const { residual } = model.family;
+  const { residual } = model.architecture.block(block.index);
   if (residual === undefined) throw new SalientError("failed", "The family has no residual");
   for (const { norm: role, linears } of residual.readers) {
     const norm = block.norms.get(role);
     if (norm === undefined) throw new SalientError("failed", `${block.name} has no norm ${role}`);
-    const factors = ops.download(norm.weight).map((value) => value + model.config.normOffset);
+    const factors = ops.download(norm.weight).map((value) => value + (norm.spec.offset ?? 0));
     for (const linear of linears) {
       using scaled = await ops.scaleColumns(changes.linear(linear).weight, factors);
       changes.setWeight(linear, await rotation.apply(scaled));
     }
-    const weight = await unitNorm(ops, norm.weight, model.config.normOffset);
-    changes.setNorm(role, { name: norm.name, weight });
+    const weight = await unitNorm(ops, norm.weight, norm.spec.offset ?? 0);
+    changes.setNorm(role, { ...norm, weight });
   }
   for (const role of residual.writers) {
     changes.setWeight(role, await rotation.applyToRows(changes.linear(role).weight));
@@ -138,9 +138,9 @@ async function rotateValues(
   model: Model,
   rotation: OrthogonalMatrix,
 ): Promise<void> {
-  const { ops } = changes;
+  const { ops, block } = changes;
   const { heads, kvHeads, headDim } = model.config;
-  const { residual } = model.family;
+  const { residual } = model.architecture.block(block.index);
   if (residual === undefined) throw new SalientError("failed", "The family has no residual");
   const { values, output } = residual;
   const { weight } = changes.linear(values);

@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { Model } from "../model/model.ts";
+import type { Weight } from "../backend.ts";
+import { SalientError } from "../errors.ts";
+import { applyNorm } from "../model/apply_norm.ts";
+import type { NormSpec } from "../model/layout.ts";
+import type { BlockNorm, Model } from "../model/model.ts";
+import { tiedEnds } from "../model/tied_ends.ts";
 import { castable } from "../pipeline/fold_factors.ts";
 import { rowPieces } from "../pipeline/map_rows.ts";
 import type { DType, Tensor } from "../tensor.ts";
@@ -33,26 +38,25 @@ const PIECE = 2 << 20;
 export class RotatedEnds implements Disposable {
   readonly #source: Model;
   readonly #rotation: OrthogonalMatrix;
-  readonly #names: { readonly embedding: string; readonly head: string; readonly norm: string };
+  readonly #names: { readonly embedding: string; readonly head: string };
+  readonly #norm: NormSpec;
   #head: Tensor | undefined;
-  #norm: Tensor | undefined;
+  #unit: Tensor | undefined;
 
   /** @param rotation Must outlive it. */
   constructor(source: Model, rotation: OrthogonalMatrix) {
     this.#source = source;
     this.#rotation = rotation;
-    const { names } = source.family;
-    const { entries } = source.checkpoint;
-    const tied = source.config.tiedEmbeddings;
-    // Tied ones are stored once, under either name.
-    const embedding = tied && !entries.has(names.embedding) ? names.head : names.embedding;
-    this.#names = { embedding, head: tied ? embedding : names.head, norm: names.finalNorm };
+    const { finalNorm } = source.architecture.ends;
+    if (finalNorm === undefined) throw new SalientError("failed", "The model has no final norm");
+    this.#norm = finalNorm;
+    this.#names = tiedEnds(source.architecture, source.checkpoint);
   }
 
   /** Bytes of the head where there was none before. */
   get addedBytes(): number {
     const { entries } = this.#source.checkpoint;
-    const { embedding, head } = this.#source.family.names;
+    const { embedding, head } = this.#source.architecture.ends;
     const stored = entries.get(this.#names.head);
     return stored === undefined || (entries.has(embedding) && entries.has(head))
       ? 0
@@ -70,9 +74,8 @@ export class RotatedEnds implements Disposable {
 
   /** Hidden states as the rotated head takes them. */
   async finalNorm(hidden: Tensor): Promise<Tensor> {
-    const { backend, config } = this.#source;
-    this.#norm ??= await this.#unitNorm();
-    return await backend.rmsNorm(hidden, this.#norm, config.normEps, config.normOffset);
+    this.#unit ??= await this.#unitNorm();
+    return await applyNorm(this.#source.backend, hidden, this.#normOf(this.#unit));
   }
 
   /** The rotated head, as it is after being stored. */
@@ -81,9 +84,9 @@ export class RotatedEnds implements Disposable {
   }
 
   /** Logits of the rotated head. */
-  async logits(hidden: Tensor): Promise<Tensor> {
+  async logits(hidden: Tensor, head?: Weight): Promise<Tensor> {
     using normed = await this.finalNorm(hidden);
-    return await this.#source.backend.linear(normed, await this.headWeight());
+    return await this.#source.backend.linear(normed, head ?? await this.headWeight());
   }
 
   /**
@@ -96,15 +99,15 @@ export class RotatedEnds implements Disposable {
     start: number,
     count: number,
   ): Promise<{ readonly expected: Float32Array; readonly found: Float32Array }> {
-    const { backend, checkpoint, config: { normEps, normOffset } } = this.#source;
-    using norm = checkpoint.tensor(this.#names.norm);
+    const { backend, checkpoint } = this.#source;
+    using norm = this.#storedNorm();
     using head = checkpoint.tensor(this.#names.head);
     using rows = backend.rows(head, start, count);
-    using normed = await backend.rmsNorm(hidden, norm, normEps, normOffset);
+    using normed = await applyNorm(backend, hidden, this.#normOf(norm));
     using plain = await backend.linear(normed, rows);
     using stream = await this.#rotation.apply(hidden);
     using unit = await this.#unitNorm();
-    using normedStream = await backend.rmsNorm(stream, unit, normEps, normOffset);
+    using normedStream = await applyNorm(backend, stream, this.#normOf(unit));
     using rotatedRows = await this.#headRows(start, count);
     using rotated = await backend.linear(normedStream, rotatedRows);
     return { expected: backend.download(plain), found: backend.download(rotated) };
@@ -121,15 +124,15 @@ export class RotatedEnds implements Disposable {
 
   /** What is to be stored in place of the original's tensors. */
   async *tensors(): AsyncGenerator<RotatedTensor> {
-    const { backend, family: { names }, checkpoint } = this.#source;
+    const { backend, architecture: { ends }, checkpoint } = this.#source;
     const embedding = this.#stored(this.#names.embedding);
-    yield { name: names.embedding, ...embedding, bytes: this.#embeddingBytes() };
+    yield { name: ends.embedding, ...embedding, bytes: this.#embeddingBytes() };
     const head = this.#stored(this.#names.head);
-    yield { name: names.head, ...head, bytes: this.#headBytes() };
+    yield { name: ends.head, ...head, bytes: this.#headBytes() };
     using norm = await this.#unitNorm();
     const bytes = backend.downloadBytes(norm);
     yield {
-      name: names.finalNorm,
+      name: `${this.#norm.path}.weight`,
       dtype: norm.dtype,
       shape: norm.shape,
       bytes: (async function* () {
@@ -143,9 +146,9 @@ export class RotatedEnds implements Disposable {
   /** Frees what was kept. */
   [Symbol.dispose](): void {
     this.#head?.[Symbol.dispose]();
-    this.#norm?.[Symbol.dispose]();
+    this.#unit?.[Symbol.dispose]();
     this.#head = undefined;
-    this.#norm = undefined;
+    this.#unit = undefined;
   }
 
   async *#embeddingBytes(): AsyncGenerator<Uint8Array> {
@@ -193,15 +196,21 @@ export class RotatedEnds implements Disposable {
   }
 
   #normWeights(): Float32Array {
-    const { backend, checkpoint, config } = this.#source;
-    using norm = checkpoint.tensor(this.#names.norm);
-    return backend.download(norm).map((value) => value + config.normOffset);
+    using norm = this.#storedNorm();
+    return this.#source.backend.download(norm).map((value) => value + (this.#norm.offset ?? 0));
   }
 
   async #unitNorm(): Promise<Tensor> {
-    const { backend, checkpoint, config } = this.#source;
-    using norm = checkpoint.tensor(this.#names.norm);
-    return await unitNorm(backend, norm, config.normOffset);
+    using norm = this.#storedNorm();
+    return await unitNorm(this.#source.backend, norm, this.#norm.offset ?? 0);
+  }
+
+  #storedNorm(): Tensor {
+    return this.#source.checkpoint.tensor(`${this.#norm.path}.weight`);
+  }
+
+  #normOf(weight: Tensor): BlockNorm {
+    return { name: this.#norm.path, spec: this.#norm, weight };
   }
 
   #stored(name: string): { readonly dtype: "F32" | "F16" | "BF16"; readonly shape: number[] } {

@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Backend, Ops } from "../backend.ts";
+import type { Backend, Ops, Weight } from "../backend.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
+import type { Architecture } from "../model/architecture.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { Family } from "../model/family.ts";
-import type { Block, Model } from "../model/model.ts";
+import type { Block, EmbeddedRows, Model } from "../model/model.ts";
 import { checkWeights } from "../pipeline/check_weights.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
@@ -26,6 +27,7 @@ export class RotatedModel implements Model {
   readonly directory: string;
   readonly family: Family;
   readonly config: ModelConfig;
+  readonly architecture: Architecture;
   readonly rawConfig: JsonObject;
   readonly backend: Backend;
   readonly checkpoint: Checkpoint;
@@ -52,6 +54,7 @@ export class RotatedModel implements Model {
     this.config = residual === undefined
       ? source.config
       : { ...source.config, tiedEmbeddings: false };
+    this.architecture = { ...source.architecture, config: this.config };
     this.rawConfig = residual === undefined
       ? source.rawConfig
       : { ...source.rawConfig, tie_word_embeddings: false };
@@ -114,8 +117,8 @@ export class RotatedModel implements Model {
     this.source.releaseBlock(index);
   }
 
-  embed(ids: Int32Array): Promise<Tensor> {
-    return this.#ends?.embed(ids) ?? this.source.embed(ids);
+  embed(ids: Int32Array, rows?: EmbeddedRows): Promise<Tensor> {
+    return this.#ends?.embed(ids) ?? this.source.embed(ids, rows);
   }
 
   finalNorm(hidden: Tensor): Promise<Tensor> {
@@ -126,8 +129,8 @@ export class RotatedModel implements Model {
     return (this.#ends ?? this.source).headWeight();
   }
 
-  logits(hidden: Tensor): Promise<Tensor> {
-    return this.#ends?.logits(hidden) ?? this.source.logits(hidden);
+  logits(hidden: Tensor, head?: Weight): Promise<Tensor> {
+    return this.#ends?.logits(hidden, head) ?? this.source.logits(hidden, head);
   }
 
   /** Frees the rotation and what was made with it, not the source. */

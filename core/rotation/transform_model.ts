@@ -142,14 +142,17 @@ class ModelEditor implements Disposable {
 }
 
 function refuseFamily(model: Model): void {
-  const { family, config } = model;
-  if (family.residual === undefined) {
+  const { family, config, architecture } = model;
+  const layouts = Array.from({ length: config.blocks }, (_, index) => architecture.block(index));
+  if (layouts.some(({ residual }) => residual === undefined)) {
     throw new SalientError(
       "input",
       `Models of the family ${family.name} cannot be rotated: leave the rotation out`,
     );
   }
-  const normed = family.norms.some(({ role }) => role === family.residual?.values);
+  const normed = layouts.some(({ norms, residual }) => {
+    return norms.some(({ role }) => role === residual?.values);
+  });
   if (normed || config.heads % config.kvHeads !== 0) {
     throw new SalientError("input", `Values of ${family.name} cannot be rotated`);
   }

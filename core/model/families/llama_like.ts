@@ -9,8 +9,14 @@
 
 import type { JsonObject } from "../../checkpoint/types.ts";
 import type { ModelConfig } from "../config.ts";
-import type { Family, LinearSpec, NormSpec, ResidualSpec, ScaleSetSpec } from "../family.ts";
+import { ConfigReader } from "../config_reader.ts";
+import type { Architecture } from "../architecture.ts";
+import type { Family } from "../family.ts";
+import type { BlockLayout, NormSpec, ResidualSpec } from "../layout.ts";
 import { readLlamaConfig } from "../read_llama_config.ts";
+import { joinPieces } from "./block_piece.ts";
+import { gatedMlpPiece } from "./gated_mlp_piece.ts";
+import { separateAttention } from "./separate_attention.ts";
 
 /** What tells one relative of Llama from another. */
 export interface LlamaLike {
@@ -32,36 +38,15 @@ export interface LlamaLike {
   readonly maxPositions: number;
 }
 
-const LINEARS: readonly LinearSpec[] = [
-  { role: "q", path: "self_attn.q_proj", site: "attention" },
-  { role: "k", path: "self_attn.k_proj", site: "attention" },
-  { role: "v", path: "self_attn.v_proj", site: "attention" },
-  { role: "o", path: "self_attn.o_proj", site: "attentionOutput" },
-  { role: "gate", path: "mlp.gate_proj", site: "mlp" },
-  { role: "up", path: "mlp.up_proj", site: "mlp" },
-  { role: "down", path: "mlp.down_proj", site: "mlpHidden" },
-];
-
-const NORMS: readonly NormSpec[] = [
-  { role: "attention", path: "input_layernorm" },
-  { role: "mlp", path: "post_attention_layernorm" },
-];
-
-const HEAD_NORMS: readonly NormSpec[] = [
-  { role: "q", path: "self_attn.q_norm" },
-  { role: "k", path: "self_attn.k_norm" },
-];
-
-const SCALE_SETS: readonly ScaleSetSpec[] = [
-  {
-    source: { kind: "norm", role: "attention" },
-    linears: ["q", "k", "v"],
-    module: "attention",
-  },
-  { source: { kind: "linear", role: "v" }, linears: ["o"] },
-  { source: { kind: "norm", role: "mlp" }, linears: ["gate", "up"], module: "mlp" },
-  { source: { kind: "linear", role: "up" }, linears: ["down"] },
-];
+const PATHS = {
+  q: "self_attn.q_proj",
+  k: "self_attn.k_proj",
+  v: "self_attn.v_proj",
+  o: "self_attn.o_proj",
+  gate: "mlp.gate_proj",
+  up: "mlp.up_proj",
+  down: "mlp.down_proj",
+} as const;
 
 const RESIDUAL: ResidualSpec = {
   readers: [
@@ -78,18 +63,62 @@ export function llamaLike(description: LlamaLike): Family {
   return {
     name: description.name,
     architectures: description.architectures,
-    names: {
-      embedding: "model.embed_tokens.weight",
-      finalNorm: "model.norm.weight",
-      head: "lm_head.weight",
-      block: "model.layers.{i}",
-    },
-    linears: LINEARS,
-    norms: description.headNorms ? [...NORMS, ...HEAD_NORMS] : NORMS,
-    scaleSets: SCALE_SETS,
-    residual: RESIDUAL,
-    readConfig(raw: JsonObject): ModelConfig {
-      return readLlamaConfig(raw, description);
+    describe(raw: JsonObject): Architecture {
+      const config = readLlamaConfig(raw, description);
+      const reader = new ConfigReader(raw);
+      const biases = Object.entries(description.biases)
+        .filter(([, when]) => when === "always" || reader.boolean(when, false))
+        .map(([role]) => role);
+      return {
+        config,
+        ends: {
+          embedding: "model.embed_tokens.weight",
+          finalNorm: rmsNorm(config, "final", "model.norm", config.hiddenSize),
+          head: "lm_head.weight",
+        },
+        ropes: { default: config.rope },
+        block: (index) => blockLayout(description, config, biases, index),
+      };
     },
   };
+}
+
+function blockLayout(
+  description: LlamaLike,
+  config: ModelConfig,
+  biases: readonly string[],
+  index: number,
+): BlockLayout {
+  const { heads, kvHeads, headDim, hiddenSize } = config;
+  const { linears, scaleSets } = joinPieces([
+    separateAttention({ ...config, paths: PATHS, biases, norm: "attention" }),
+    gatedMlpPiece({ ...config, paths: PATHS, biases, norm: "mlp" }),
+  ]);
+  return {
+    name: `model.layers.${index}`,
+    linears,
+    norms: [
+      rmsNorm(config, "attention", "input_layernorm", hiddenSize),
+      rmsNorm(config, "mlp", "post_attention_layernorm", hiddenSize),
+      ...description.headNorms
+        ? ["q", "k"].map((role) => rmsNorm(config, role, `self_attn.${role}_norm`, headDim))
+        : [],
+    ],
+    scaleSets,
+    residual: RESIDUAL,
+    attention: {
+      projection: { kind: "separate" },
+      heads,
+      kvHeads,
+      headDim,
+      scale: 1 / Math.sqrt(headDim),
+      window: config.windows[index] ?? 0,
+      rope: { table: "default", interleaved: false },
+    },
+    mlp: { kind: "gated", activation: config.activation, fused: false },
+  };
+}
+
+function rmsNorm(config: ModelConfig, role: string, path: string, length: number): NormSpec {
+  return { role, path, shape: [length], kind: "rms", eps: config.normEps };
 }

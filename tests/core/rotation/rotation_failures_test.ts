@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { SalientError } from "../../../core/errors.ts";
 import { llama } from "../../../core/model/families/llama.ts";
+import type { Family } from "../../../core/model/family.ts";
+import type { ResidualSpec } from "../../../core/model/layout.ts";
 import { quantize } from "../../../core/pipeline/quantize.ts";
 import type { ModelView, Ops, Plugin } from "../../../core/plugin.ts";
 import type { TinyModelOptions } from "../../tiny_model.ts";
@@ -119,9 +121,26 @@ Deno.test("a NaN weight is named before a rotation spreads it", async () => {
   assert.equal(error.message.split(":")[0], `Tensor ${name} has 1 NaN or infinite value`);
 });
 
+/** A family's description with another `residual` in every block. */
+function withResidual(
+  describe: Family["describe"],
+  change: (residual: ResidualSpec) => { readonly residual?: ResidualSpec },
+): Family["describe"] {
+  return (raw, has) => {
+    const { block, ...rest } = describe(raw, has);
+    return {
+      ...rest,
+      block(index) {
+        const { residual, ...layout } = block(index);
+        return { ...layout, ...change(residual!) };
+      },
+    };
+  };
+}
+
 Deno.test("a family that cannot be rotated says so", async () => {
-  const { residual } = llama;
-  Object.assign(llama, { residual: undefined });
+  const { describe } = llama;
+  Object.assign(llama, { describe: withResidual(describe, () => ({})) });
   try {
     const error = await refusal(turning());
     assert.equal(error.code, "input");
@@ -130,18 +149,21 @@ Deno.test("a family that cannot be rotated says so", async () => {
       /^Models of the family llama cannot be rotated: leave the rotation/,
     );
   } finally {
-    Object.assign(llama, { residual });
+    Object.assign(llama, { describe });
   }
 });
 
 Deno.test("a rotated block that computes something else is found out", async () => {
-  const { residual } = llama;
+  const { describe } = llama;
   // As if somebody had forgotten a linear that reads the stream.
-  const readers = residual!.readers.map(({ norm, linears }) => ({
-    norm,
-    linears: linears.filter((role) => role !== "up"),
-  }));
-  Object.assign(llama, { residual: { ...residual, readers } });
+  const forgetful = withResidual(describe, (residual) => {
+    const readers = residual.readers.map(({ norm, linears }) => ({
+      norm,
+      linears: linears.filter((role) => role !== "up"),
+    }));
+    return { residual: { ...residual, readers } };
+  });
+  Object.assign(llama, { describe: forgetful });
   try {
     const error = await refusal(turning());
     assert.match(
@@ -150,6 +172,6 @@ Deno.test("a rotated block that computes something else is found out", async () 
     );
     assert.deepEqual([error.plugin, error.hook], ["turn", "transformModel"]);
   } finally {
-    Object.assign(llama, { residual });
+    Object.assign(llama, { describe });
   }
 });

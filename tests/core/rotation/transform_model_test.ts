@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { JsonObject } from "../../../core/checkpoint/types.ts";
+import type { Architecture } from "../../../core/model/architecture.ts";
+import type { Family } from "../../../core/model/family.ts";
+import type { NormSpec } from "../../../core/model/layout.ts";
 import { openModel } from "../../../core/model/open_model.ts";
 import { quantize } from "../../../core/pipeline/quantize.ts";
 import { quantizeInMemory } from "../../../core/pipeline/quantize_in_memory.ts";
@@ -153,9 +155,20 @@ Deno.test("heads alone leave the rest of the model as it is", async () => {
 });
 
 Deno.test("norms that add 1 to their weight are rotated too", async () => {
-  const { readConfig } = llama;
+  const { describe } = llama;
+  const withOffset = (norm: NormSpec): NormSpec => ({ ...norm, offset: 1 });
   Object.assign(llama, {
-    readConfig: (raw: JsonObject) => ({ ...readConfig(raw), normOffset: 1 }),
+    describe(...args: Parameters<Family["describe"]>): Architecture {
+      const { ends, block, ...rest } = describe(...args);
+      return {
+        ...rest,
+        ends: { ...ends, finalNorm: withOffset(ends.finalNorm!) },
+        block(index) {
+          const layout = block(index);
+          return { ...layout, norms: layout.norms.map(withOffset) };
+        },
+      };
+    },
   });
   try {
     using backend = await testBackends().at(-1)!.create();
@@ -165,6 +178,6 @@ Deno.test("norms that add 1 to their weight are rotated too", async () => {
     using rotated = (await quantizeInMemory({ model, backend, plugins: [turning()] })).model;
     assert.ok(relativeDifference(before, await logitsOf(rotated, IDS)) < 2e-5);
   } finally {
-    Object.assign(llama, { readConfig });
+    Object.assign(llama, { describe });
   }
 });

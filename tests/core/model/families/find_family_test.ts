@@ -28,25 +28,30 @@ Deno.test("readConfig() fills in what is absent as transformers does", () => {
     num_hidden_layers: 30,
     num_attention_heads: 4,
   };
-  const llama = findFamily(TINY_LLAMA).readConfig(sizes);
+  const llama = findFamily(TINY_LLAMA).describe(sizes, () => true).config;
   assert.equal(llama.kvHeads, 4);
   assert.equal(llama.headDim, 16);
   assert.equal(llama.normEps, 1e-6);
   assert.equal(llama.tiedEmbeddings, false);
   assert.equal(llama.maxPositions, 2048);
   assert.deepEqual(llama.rope, { theta: 10000, scaling: "default", parameters: {}, rotated: 16 });
-  assert.deepEqual([llama.bosId, llama.eosIds, llama.biases], [undefined, [], []]);
-  const mistral = findFamily({ architectures: ["MistralForCausalLM"] }).readConfig(sizes);
+  assert.deepEqual([llama.bosId, llama.eosIds], [undefined, []]);
+  const mistral =
+    findFamily({ architectures: ["MistralForCausalLM"] }).describe(sizes, () => true).config;
   assert.ok(mistral.windows.every((window) => window === 4096));
   const qwen2 = findFamily({ architectures: ["Qwen2ForCausalLM"] });
-  assert.ok(qwen2.readConfig(sizes).windows.every((window) => window === 0));
-  const sliding = qwen2.readConfig({ ...sizes, use_sliding_window: true });
-  assert.deepEqual(sliding.windows.slice(26), [0, 0, 4096, 4096]);
-  assert.deepEqual(sliding.biases, ["q", "k", "v"]);
+  assert.ok(qwen2.describe(sizes, () => true).config.windows.every((window) => window === 0));
+  const sliding = qwen2.describe({ ...sizes, use_sliding_window: true }, () => true);
+  assert.deepEqual(sliding.config.windows.slice(26), [0, 0, 4096, 4096]);
+  const biased = sliding.block(0).linears.filter(({ bias }) => bias === true);
+  assert.deepEqual(biased.map(({ role }) => role), ["q", "k", "v"]);
 });
 
 Deno.test("readConfig() takes a list of end tokens", () => {
-  const config = findFamily(TINY_LLAMA).readConfig({ ...TINY_LLAMA, eos_token_id: [2, 5] });
+  const { config } = findFamily(TINY_LLAMA).describe(
+    { ...TINY_LLAMA, eos_token_id: [2, 5] },
+    () => true,
+  );
   assert.deepEqual(config.eosIds, [2, 5]);
 });
 
@@ -81,7 +86,7 @@ Deno.test("readConfig() refuses values that make no model and names the key", ()
   const family = findFamily(TINY_LLAMA);
   for (const [key, value] of bad) {
     const config = { ...TINY_LLAMA, [key]: value } as typeof TINY_LLAMA;
-    assert.throws(() => family.readConfig(config), {
+    assert.throws(() => family.describe(config, () => true), {
       code: "input",
       message: new RegExp(`^${key} in config.json must .*, but it is `),
     }, `${key}: ${JSON.stringify(value)}`);
@@ -109,7 +114,7 @@ Deno.test("readConfig() refuses broken rope rules and names the key", () => {
     for (const [key, rope] of bad) {
       const config = { ...TINY_LLAMA, [name]: rope } as typeof TINY_LLAMA;
       const expected = { code: "input", message: new RegExp(`^${name}\\.${key} in config.json`) };
-      assert.throws(() => family.readConfig(config), expected, JSON.stringify(rope));
+      assert.throws(() => family.describe(config, () => true), expected, JSON.stringify(rope));
     }
   }
 });
@@ -118,16 +123,16 @@ Deno.test("readConfig() refuses layer types that do not fit", () => {
   const family = findFamily({ architectures: ["Qwen3ForCausalLM"] });
   const full = "full_attention";
   for (const types of [[full], [full, "chunked_attention"], [full, "sliding_attention"], "x"]) {
-    assert.throws(() => family.readConfig({ ...TINY_LLAMA, layer_types: types }), {
+    assert.throws(() => family.describe({ ...TINY_LLAMA, layer_types: types }, () => true), {
       code: "input",
       message: /^layer_types in config.json must/,
     });
   }
-  const config = family.readConfig({
+  const { config } = family.describe({
     ...TINY_LLAMA,
     use_sliding_window: true,
     sliding_window: 9,
     layer_types: ["sliding_attention", full],
-  });
+  }, () => true);
   assert.deepEqual(config.windows, [9, 0]);
 });

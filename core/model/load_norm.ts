@@ -1,0 +1,35 @@
+/**
+ * Loads norms.
+ *
+ * @module
+ */
+
+import type { Checkpoint } from "../checkpoint/types.ts";
+import { checkTensor } from "./check_tensor.ts";
+import type { NormSpec } from "./layout.ts";
+import type { BlockNorm } from "./model.ts";
+
+/**
+ * A norm as views of the checkpoint.
+ *
+ * @param name Full name without `.weight`.
+ * @param owned Takes the views.
+ * @throws {SalientError} `input` if a tensor is missing or of another shape.
+ */
+export function loadNorm(
+  checkpoint: Checkpoint,
+  spec: NormSpec,
+  name: string,
+  owned: DisposableStack,
+): BlockNorm {
+  checkNorm(checkpoint, spec, name);
+  const weight = owned.use(checkpoint.tensor(`${name}.weight`));
+  if (spec.bias !== true) return { name, spec, weight };
+  return { name, spec, weight, bias: owned.use(checkpoint.tensor(`${name}.bias`)) };
+}
+
+/** Makes sure that a norm's tensors are there. */
+export function checkNorm(checkpoint: Checkpoint, spec: NormSpec, name: string): void {
+  checkTensor(checkpoint, `${name}.weight`, spec.shape);
+  if (spec.bias === true) checkTensor(checkpoint, `${name}.bias`, spec.shape);
+}
