@@ -51,7 +51,7 @@ export class BlockEditor implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #lent: LentTensors;
   #folds = 0;
-  #working = 0;
+  readonly #working = new Set<Promise<unknown>>();
   #isOpen = true;
 
   /**
@@ -105,9 +105,10 @@ export class BlockEditor implements Disposable {
    *
    * @throws {SalientError} `plugin` if it has disposed a tensor that it was lent, or not waited for a fold.
    */
-  checkHook(): void {
+  async checkHook(): Promise<void> {
     this.#lent.check();
-    if (this.#working === 0) return;
+    if (this.#working.size === 0) return;
+    await Promise.allSettled(this.#working); // what they hold is theirs until they end
     throw new SalientError("plugin", "it ended before its calls of the block: await them");
   }
 
@@ -135,7 +136,9 @@ export class BlockEditor implements Disposable {
   /** A call of a plugin, which must fall into its `transformBlock`. */
   #during<T>(name: string, work: () => Promise<T>): Promise<T> {
     const result = this.#call(name, work);
-    result.catch(() => {}); // a plugin that does not wait for it must not end the program
+    this.#working.add(result);
+    const forget = (): boolean => this.#working.delete(result);
+    result.then(forget, forget); // a plugin that does not wait for it must not end the program
     return result;
   }
 
@@ -144,12 +147,7 @@ export class BlockEditor implements Disposable {
       const message = `${name} of ${this.#block.name} was called after transformBlock had ended`;
       throw new SalientError("plugin", message);
     }
-    this.#working++;
-    try {
-      return await work();
-    } finally {
-      this.#working--;
-    }
+    return await work();
   }
 
   /** What a rotation has made is no longer as the checkpoint has it, and may be changed in place. */
@@ -181,8 +179,8 @@ export class BlockEditor implements Disposable {
     if (norm === undefined) throw new SalientError("failed", `Block has no norm ${role}`);
     const stored = this.#storedType(`${norm.name}.weight`, norm.weight);
     const divided = await divideNorm(this.#options.ops, norm, factors, stored);
-    const weight = this.#stack.use(divided.weight);
-    const bias = divided.bias && this.#stack.use(divided.bias);
+    const bias = divided.bias && this.#own(divided.bias);
+    const weight = this.#own(divided.weight);
     this.#norms.set(role, { ...norm, weight, ...(bias === undefined ? {} : { bias }) });
     this.#changedNorms.add(role);
     return divided.ratios;
@@ -204,7 +202,7 @@ export class BlockEditor implements Disposable {
       const divided = await divideStored(ops, values, rows, stored, 0, (factor) => factor);
       rows = divided.ratios;
       using rounded = divided.values;
-      linear.bias = this.#stack.use(await ops.cast(rounded, "F32"));
+      linear.bias = this.#own(await ops.cast(rounded, "F32"));
       linear.biasChanged = true;
     }
     const inverse = rows.map((factor) => 1 / factor);
@@ -229,8 +227,15 @@ export class BlockEditor implements Disposable {
       await mapRows(this.#options.ops, linear.weight, scale);
       return;
     }
-    linear.weight = this.#stack.use(await scale(linear.weight, 0, linear.info.shape[0]));
+    linear.weight = this.#own(await scale(linear.weight, 0, linear.info.shape[0]));
     linear.changed = true;
+  }
+
+  /** Keeps a tensor until the block is done. A call that nobody has waited for may come after that. */
+  #own(tensor: Tensor): Tensor {
+    if (!this.#stack.disposed) return this.#stack.use(tensor);
+    tensor[Symbol.dispose]();
+    throw new SalientError("plugin", `A fold of ${this.#block.name} ended after the block`);
   }
 
   /** Type in the checkpoint, or the tensor's own where the checkpoint has no such entry. */

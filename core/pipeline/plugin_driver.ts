@@ -153,12 +153,12 @@ export class PluginDriver {
    */
   async quantizeLinear(
     linear: LinearView,
-    afterEach?: () => void,
+    afterEach?: () => Promise<void>,
   ): Promise<Answered<QuantizedLinear> | undefined> {
     for (const plugin of this.plugins) {
       const answer = await this.#call(plugin, "quantizeLinear", linear.name, async (ctx) => {
         const answer = await plugin.quantizeLinear?.(linear, ctx);
-        afterEach?.();
+        await afterEach?.();
         if (answer !== undefined && answer !== null) checkQuantized(answer, linear, this.#run.ops);
         return answer ?? undefined;
       });

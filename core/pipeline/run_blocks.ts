@@ -106,7 +106,7 @@ async function runBlock(
     const check = stack.use(await FoldCheck.before(ops, block, width, prefix));
     let folds = 0;
     await driver.transformBlock(editor.view, async () => {
-      editor.checkHook();
+      await editor.checkHook();
       if (editor.folds === folds) return;
       folds = editor.folds;
       await check.compare(editor.current());

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { JsonObject } from "../../../core/checkpoint/types.ts";
 import type { Architecture } from "../../../core/model/architecture.ts";
 import type { Family } from "../../../core/model/family.ts";
 import type { NormSpec } from "../../../core/model/layout.ts";
