@@ -17,6 +17,10 @@ export interface TinyModelOptions {
   readonly edit?: (name: string, values: Float32Array) => void;
   /** Names left out. */
   readonly omit?: readonly string[];
+  /** Names and shapes in place of those that the configuration makes. */
+  readonly tensors?: readonly (readonly [name: string, shape: readonly number[]])[];
+  /** Values of a parameter, in place of {@linkcode tinyParameter}. */
+  readonly parameter?: (name: string, shape: readonly number[]) => Float32Array;
 }
 
 /** A small Llama: grouped-query attention, two blocks. Spread it and change what a test is about. */
@@ -39,7 +43,7 @@ export const TINY_LLAMA: JsonObject = {
 };
 
 /** Numbers in [-0.5, 0.5) from an FNV-1a hash of the name and a bit mixer of the index. */
-function mix(name: string, count: number): Float64Array {
+export function mix(name: string, count: number): Float64Array {
   let seed = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) seed = Math.imul(seed ^ byte, 0x01000193);
   const values = new Float64Array(count);
@@ -117,9 +121,9 @@ export async function writeTinyModel(
   const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
   const parts: Uint8Array[] = [];
   let offset = 0;
-  for (const [name, shape] of tinyShapes(config)) {
+  for (const [name, shape] of options.tensors ?? tinyShapes(config)) {
     if (options.omit?.includes(name)) continue;
-    const values = tinyParameter(name, shape);
+    const values = (options.parameter ?? tinyParameter)(name, shape);
     options.edit?.(name, values);
     const bytes = toBytes(values, dtype);
     header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
