@@ -13,10 +13,11 @@ import { RotatedModel } from "../rotation/rotated_model.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { type EditedLinear, editLinear } from "./edited_linear.ts";
 import { divideNorm } from "./divide_norm.ts";
-import { checkFactors, divideStored } from "./fold_factors.ts";
+import { checkFactors } from "./fold_factors.ts";
 import { LentTensors } from "./lent_tensors.ts";
 import { viewLinear } from "./linear_view.ts";
 import { mapRows } from "./map_rows.ts";
+import { rowFactors } from "./row_factors.ts";
 import { findScaleSets, type FoldableSet } from "./scale_sets.ts";
 import type { SiteStatistics } from "./statistics.ts";
 
@@ -191,18 +192,10 @@ export class BlockEditor implements Disposable {
     const { ops } = this.#options;
     const linear = this.linears.get(found.source.role);
     if (linear === undefined) throw new SalientError("failed", "Block has no such linear");
-    const { channelOf } = found.set;
-    let rows: Float32Array = new Float32Array(linear.info.shape[0]).fill(1);
-    const outputOf = channelOf.map((free) => found.outputs[free] ?? 0);
-    outputOf.forEach((row, k) => rows[row] = factors[k] ?? 1);
-    if (linear.bias !== undefined) {
-      // The bias is stored rounded: its exact ratio, which the rows can take, is the factor.
-      const stored = this.#storedType(`${linear.info.name}.bias`, linear.bias);
-      const values = ops.download(linear.bias);
-      const divided = await divideStored(ops, values, rows, stored, 0, (factor) => factor);
-      rows = divided.ratios;
-      using rounded = divided.values;
-      linear.bias = this.#own(await ops.cast(rounded, "F32"));
+    const stored = this.#storedType(`${linear.info.name}.bias`, linear.bias);
+    const { rows, ratios, bias } = await rowFactors(ops, linear, found, factors, stored);
+    if (bias !== undefined) {
+      linear.bias = this.#own(bias);
       linear.biasChanged = true;
     }
     const inverse = rows.map((factor) => 1 / factor);
@@ -211,7 +204,7 @@ export class BlockEditor implements Disposable {
       (part, start, count) => ops.scaleRows(part, inverse.subarray(start, start + count)),
     );
     linear.rowFactors = product(linear.rowFactors, rows);
-    return Float32Array.from(outputOf, (row) => rows[row] ?? 1);
+    return ratios;
   }
 
   async #multiplyColumns(linear: EditedLinear, factors: Float32Array): Promise<void> {
@@ -239,8 +232,8 @@ export class BlockEditor implements Disposable {
   }
 
   /** Type in the checkpoint, or the tensor's own where the checkpoint has no such entry. */
-  #storedType(name: string, tensor: Tensor): DType {
-    return this.#options.model.checkpoint.entries.get(name)?.dtype ?? tensor.dtype;
+  #storedType(name: string, tensor: Tensor | undefined): DType {
+    return this.#options.model.checkpoint.entries.get(name)?.dtype ?? tensor?.dtype ?? "F32";
   }
 
   #find(set: ScaleSet): FoldableSet {
