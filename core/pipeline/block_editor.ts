@@ -34,10 +34,9 @@ export interface EditorOptions {
 }
 
 /**
- * Holds a block's weights as they are after the folds so far, and shows them to the plugins as a
- * {@linkcode BlockView}. A weight becomes an F32 copy, owned here, when it is first changed; later
- * changes are made in that copy, so a tensor that a plugin holds stays valid until the block is
- * done.
+ * Holds a block's weights as they are after the folds so far, and shows them to the plugins as a {@linkcode BlockView}.
+ * A weight becomes an F32 copy, owned here, when it is first changed; later changes are made in that copy, so a tensor
+ * that a plugin holds stays valid until the block is done.
  */
 export class BlockEditor implements Disposable {
   /** What plugins see. */
@@ -231,7 +230,7 @@ export class BlockEditor implements Disposable {
     throw new SalientError("plugin", `A fold of ${this.#block.name} ended after the block`);
   }
 
-  /** Type in the checkpoint, or the tensor's own where the checkpoint has no such entry. */
+  /** Type in the checkpoint, else the tensor's own. */
   #storedType(name: string, tensor: Tensor | undefined): DType {
     return this.#options.model.checkpoint.entries.get(name)?.dtype ?? tensor?.dtype ?? "F32";
   }
@@ -243,6 +242,17 @@ export class BlockEditor implements Disposable {
       "plugin",
       `Block ${this.#block.name} has no set ${set?.name}: use one of block.scaleSets`,
     );
+  }
+
+  async #runModule(
+    ...[set, input, sequences, overrides]: Parameters<BlockView["runModule"]>
+  ): Promise<Tensor> {
+    const { module } = this.#find(set).set;
+    if (module === undefined) {
+      throw new SalientError("plugin", `Set ${set.name} has no module to run`);
+    }
+    const replaced = overrides === undefined ? {} : { overrides };
+    return await this.current().runModule(module, input, { sequences, ...replaced });
   }
 
   #makeView(): BlockView {
@@ -263,15 +273,7 @@ export class BlockEditor implements Disposable {
         throw new SalientError("plugin", `Block ${block.name} has no linear ${name}`);
       },
       foldScales: (set, factors) => this.#during("foldScales", () => this.#fold(set, factors)),
-      runModule: (set, input, sequences, replaced) =>
-        this.#during("runModule", async () => {
-          const { module } = this.#find(set).set;
-          if (module === undefined) {
-            throw new SalientError("plugin", `Set ${set.name} has no module to run`);
-          }
-          const overrides = replaced === undefined ? {} : { overrides: replaced };
-          return await this.current().runModule(module, input, { sequences, ...overrides });
-        }),
+      runModule: (set, ...run) => this.#during("runModule", () => this.#runModule(set, ...run)),
     };
   }
 }
