@@ -8,13 +8,30 @@ import type { JsonObject } from "../../checkpoint/types.ts";
 import { SalientError } from "../../errors.ts";
 import { ConfigReader } from "../config_reader.ts";
 import type { Family } from "../family.ts";
+import { deepseekV2 } from "./deepseek_v2.ts";
+import { deepseekV3 } from "./deepseek_v3.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { mixtral } from "./mixtral.ts";
+import { olmoe } from "./olmoe.ts";
 import { qwen2 } from "./qwen2.ts";
+import { qwen2Moe } from "./qwen2_moe.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen3Moe } from "./qwen3_moe.ts";
 
 /** Every family. */
-export const families: readonly Family[] = [llama, mistral, qwen2, qwen3];
+export const families: readonly Family[] = [
+  deepseekV2,
+  deepseekV3,
+  llama,
+  mistral,
+  mixtral,
+  olmoe,
+  qwen2,
+  qwen2Moe,
+  qwen3,
+  qwen3Moe,
+];
 
 /** The family that `architectures` in `config.json` names; an input error if it is none of ours. */
 export function findFamily(config: JsonObject): Family {
