@@ -10,10 +10,10 @@ Deno.test("findFamily() knows every family by its architecture", () => {
 });
 
 Deno.test("findFamily() refuses an unknown architecture and lists those it knows", () => {
-  assert.throws(() => findFamily({ architectures: ["BloomForCausalLM"] }), {
+  assert.throws(() => findFamily({ architectures: ["NoSuchForCausalLM"] }), {
     code: "input",
-    message: "Architecture BloomForCausalLM is not known: use one of LlamaForCausalLM, " +
-      "MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM",
+    message:
+      /^Architecture NoSuchForCausalLM is not known: use one of .*LlamaForCausalLM.*Qwen3ForCausalLM/,
   });
   for (const architectures of [undefined, null, [], "LlamaForCausalLM", [1]]) {
     assert.throws(() => findFamily({ architectures }), { code: "input", message: /architectures/ });
