@@ -15,8 +15,9 @@ export function explainError(
   interrupted: boolean,
 ): { line: string; status: number } {
   if (interrupted) {
-    const told = error instanceof SalientError && error.code === "interrupted";
-    return { line: told ? error.message : "Interrupted, nothing was kept", status: 130 };
+    // A download says that it can go on; of whatever else was under way nothing is left.
+    const kept = error instanceof SalientError && error.message.startsWith("Interrupted: what");
+    return { line: kept ? error.message : "Interrupted, nothing was kept", status: 130 };
   }
   if (error instanceof SalientError) {
     const place = [
