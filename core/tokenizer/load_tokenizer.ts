@@ -4,17 +4,16 @@
  * @module
  */
 
-import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isJsonObject, readJsonObject } from "../checkpoint/read_json.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { readGguf } from "../gguf/read_gguf.ts";
 import { tokenizerFilesOf } from "../gguf/tokenizer_files_of.ts";
-import { alignDefinition } from "./align_definition.ts";
 import { type ChatTemplate, loadChatTemplate } from "./chat_template.ts";
+import { TokenizerPipeline } from "./tokenizer_pipeline.ts";
 import type { ChatMessage, Tokenizer } from "./types.ts";
-import { wordSplitter } from "./word_splitter.ts";
+import { UnknownTokenError } from "./unknown_token_error.ts";
 
 /** The tokenizer.json of models with 256,000 tokens has about 35 MB. */
 const MOST_BYTES = 256 * 2 ** 20;
@@ -48,63 +47,59 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
     ? await readGgufTokenizer(directory)
     : { definition: await readDefinition(directory, file), config: await readConfig(directory) };
   const vocabSize = countIds(definition, file);
-  let library: LibraryTokenizer;
+  const template = await loadChatTemplate(directory, config);
+  return new CheckpointTokenizer(directory, compile(definition, file), vocabSize, template);
+}
+
+function compile(definition: JsonObject, file: string): TokenizerPipeline {
   try {
-    library = new LibraryTokenizer(alignDefinition(complete(definition)), config);
-    splitLongWords(library, definition);
+    return new TokenizerPipeline(definition);
   } catch (cause) {
-    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
-    throw new SalientError("input", `${file} cannot be used: ${reason}`, { file, cause });
+    throw refusal(`${file} cannot be used`, file, cause);
   }
-  return new CheckpointTokenizer(
-    directory,
-    library,
-    vocabSize,
-    await loadChatTemplate(directory, config),
-  );
+}
+
+function refusal(what: string, file: string, cause: unknown): SalientError {
+  const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
+  return new SalientError("input", `${what}: ${reason}`, { file, cause });
 }
 
 class CheckpointTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly #directory: string;
-  readonly #library: LibraryTokenizer;
+  readonly #pipeline: TokenizerPipeline;
   readonly #template: ChatTemplate | undefined;
 
   constructor(
     directory: string,
-    library: LibraryTokenizer,
+    pipeline: TokenizerPipeline,
     vocabSize: number,
     template: ChatTemplate | undefined,
   ) {
     this.#directory = directory;
-    this.#library = library;
+    this.#pipeline = pipeline;
     this.vocabSize = vocabSize;
     this.#template = template;
   }
 
   encode(text: string, options: { readonly specialTokens?: boolean } = {}): Int32Array {
-    const { ids, tokens } = this.#library.encode(text, {
-      add_special_tokens: options.specialTokens ?? true,
-    });
-    const unknown = ids.findIndex((id) => !Number.isInteger(id));
-    if (unknown >= 0) {
+    try {
+      return Int32Array.from(this.#pipeline.encode(text, options.specialTokens ?? true));
+    } catch (cause) {
+      const file = `${this.#directory}/tokenizer.json`;
+      const what = `The tokenizer of ${this.#directory}`;
+      if (!(cause instanceof UnknownTokenError)) throw refusal(`${what} fails`, file, cause);
       throw new SalientError(
         "input",
-        `The tokenizer of ${this.#directory} has no token for ${showName(tokens[unknown] ?? "")} ` +
-          `and none for unknown text: take the text out or use another model`,
-        { file: `${this.#directory}/tokenizer.json` },
+        `${what} has no token for ${showName(cause.token)} and none for unknown text: ` +
+          `take the text out or use another model`,
+        { file },
       );
     }
-    return Int32Array.from(ids);
   }
 
   decode(ids: ArrayLike<number>): string {
-    const known = Array.from(ids).filter((id) => this.#library.id_to_token(id) !== undefined);
-    if (known.length === 0) return "";
-    return this.#library.decode(known, {
-      skip_special_tokens: true,
-      clean_up_tokenization_spaces: false,
-    });
+    return this.#pipeline.decode(ids);
   }
 
   formatChat(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
@@ -161,12 +156,6 @@ async function readConfig(directory: string): Promise<JsonObject> {
   }
 }
 
-/** Parts that a file may leave out, written down. */
-function complete(definition: JsonObject): JsonObject {
-  const empty = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  return { ...empty, added_tokens: [], ...definition };
-}
-
 /** One more than the largest id; every id is checked, for ids become indices of arrays. */
 function countIds(definition: JsonObject, file: string): number {
   const model = isJsonObject(definition.model) ? definition.model : {};
@@ -197,16 +186,4 @@ function countIds(definition: JsonObject, file: string): number {
     });
   }
   return count;
-}
-
-/** Cuts long words before the merges of a byte-pair model that has nothing but merges. */
-function splitLongWords(library: LibraryTokenizer, definition: JsonObject): void {
-  const { model } = library;
-  const part = isJsonObject(definition.model) ? definition.model : {};
-  if (model === null || part.type !== "BPE") return;
-  if (part.end_of_word_suffix || part.continuing_subword_prefix) return;
-  if (part.continuing_subword_suffix) return;
-  const encode = model.encode.bind(model);
-  const split = wordSplitter(model.tokens_to_ids.keys());
-  model.encode = (words) => encode(split(words));
 }

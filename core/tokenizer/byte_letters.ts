@@ -1,0 +1,44 @@
+/**
+ * The letters that byte-level tokenizers write bytes with.
+ *
+ * @module
+ */
+
+/** Byte -> letter: printable bytes of Latin-1 as they are, the others from U+0100 on. */
+const LETTERS: readonly string[] = makeLetters();
+
+/** Letter -> byte. */
+const BYTES: ReadonlyMap<string, number> = new Map(LETTERS.map((letter, byte) => [letter, byte]));
+
+const PLAIN = /^[!-~]*$/;
+const encoder = new TextEncoder();
+
+/** The bytes of a text in UTF-8, a letter each. */
+export function byteLetters(text: string): string {
+  if (PLAIN.test(text)) return text;
+  let letters = "";
+  for (const byte of encoder.encode(text)) letters += LETTERS[byte];
+  return letters;
+}
+
+/** Appends the bytes that letters stand for; false, with nothing appended, where one stands for none. */
+export function appendBytes(letters: string, bytes: number[]): boolean {
+  const start = bytes.length;
+  for (const letter of letters) {
+    const byte = BYTES.get(letter);
+    if (byte === undefined) {
+      bytes.length = start;
+      return false;
+    }
+    bytes.push(byte);
+  }
+  return true;
+}
+
+function makeLetters(): string[] {
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const isPrintable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
+    return String.fromCodePoint(isPrintable ? byte : next++);
+  });
+}
