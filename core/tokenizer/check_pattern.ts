@@ -134,5 +134,8 @@ function bounds(quantifier: string): [number, number] {
   if (quantifier[0] === "*") return [0, Infinity];
   if (quantifier[0] === "+") return [1, Infinity];
   const [least = "", most] = quantifier.slice(1, quantifier.indexOf("}")).split(",");
-  return [Number(least), most === undefined ? Number(least) : most === "" ? Infinity : Number(most)];
+  return [
+    Number(least),
+    most === undefined ? Number(least) : most === "" ? Infinity : Number(most),
+  ];
 }

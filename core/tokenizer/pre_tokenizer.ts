@@ -47,7 +47,10 @@ export function makePreTokenizer(part: Json): PreTokenizer {
     case "Split":
       return split(part.pattern, part.behavior, part.invert === true);
     case "Digits":
-      return split({ Regex: "\\p{N}" }, part.individual_digits === true ? "Isolated" : "Contiguous");
+      return split(
+        { Regex: "\\p{N}" },
+        part.individual_digits === true ? "Isolated" : "Contiguous",
+      );
     case "Punctuation":
       return split({ Regex: PUNCTUATION }, part.behavior ?? "Isolated");
     case "Whitespace":

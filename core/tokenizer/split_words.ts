@@ -27,6 +27,7 @@ export interface SplitOptions {
 /** The words of a text, in order; none is empty. */
 export function splitWords(text: string, options: SplitOptions): string[] {
   const { pattern, behavior, invert } = options;
+  if (behavior === "Isolated") return isolate(text, pattern);
   /** Ends of parts, and whether each is a match; the parts lie side by side. */
   const ends: number[] = [];
   const matches: boolean[] = [];
@@ -54,6 +55,19 @@ export function splitWords(text: string, options: SplitOptions): string[] {
     if (!isRemoved) words.push(text.slice(start, ends[part]));
     start = ends[part]!;
   }
+  return words;
+}
+
+/** Matches and what lies between them, each a word. */
+function isolate(text: string, pattern: RegExp): string[] {
+  const words: string[] = [];
+  let done = 0;
+  eachMatch(pattern, text, (start, stop) => {
+    if (start > done) words.push(text.slice(done, start));
+    if (stop > start) words.push(text.slice(start, stop));
+    done = stop;
+  });
+  if (done < text.length) words.push(text.slice(done));
   return words;
 }
 

@@ -98,12 +98,11 @@ export class UnigramModel {
   /** Fills, for each place, the best sum up to it and the token that ends there. */
   #search(word: string): void {
     this.#reserve(word.length + 1);
-    const [best, starts, tokens] = [this.#best, this.#starts, this.#tokens];
-    starts.fill(-1, 0, word.length + 1);
-    best[0] = 0;
+    this.#starts.fill(-1, 0, word.length + 1);
+    this.#best[0] = 0;
     for (let at = 0; at < word.length;) {
       const letter = word.codePointAt(at)! > 0xffff ? 2 : 1;
-      const before = best[at]!;
+      const before = this.#best[at]!;
       let hasLetter = false;
       let node = TokenTrie.ROOT;
       for (let stop = at; stop < word.length;) {
@@ -112,18 +111,20 @@ export class UnigramModel {
         const token = this.#trie.tokenAt(node);
         if (token < 0) continue;
         hasLetter ||= stop - at === letter;
-        offer(stop, before + this.#scores[token]!, token);
+        this.#offer(at, stop, before + this.#scores[token]!, token);
       }
-      if (!hasLetter) offer(at + letter, before + this.#unknownScore, this.#unknown);
-
-      function offer(stop: number, score: number, token: number): void {
-        if (starts[stop]! >= 0 && score <= best[stop]!) return;
-        best[stop] = score;
-        starts[stop] = at;
-        tokens[stop] = token;
+      if (!hasLetter) {
+        this.#offer(at, at + letter, before + this.#unknownScore, this.#unknown);
       }
       at += letter;
     }
+  }
+
+  #offer(start: number, stop: number, score: number, token: number): void {
+    if (this.#starts[stop]! >= 0 && score <= this.#best[stop]!) return;
+    this.#best[stop] = score;
+    this.#starts[stop] = start;
+    this.#tokens[stop] = token;
   }
 
   #unknownIds(text: string): number[] {

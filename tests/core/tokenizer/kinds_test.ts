@@ -33,7 +33,10 @@ for (const kind of ["llama2", "llama3", "qwen", "gpt2", "gemma", "deepseek", "t5
         const wrong = lineHashes(tokenizer, lines).flatMap((hash, at) =>
           hash === golden[at] ? [] : [at]
         );
-        const shown = wrong.slice(0, 3).map((at) => ({ at, parts: lineParts(tokenizer, lines[at]!) }));
+        const shown = wrong.slice(0, 3).map((at) => ({
+          at,
+          parts: lineParts(tokenizer, lines[at]!),
+        }));
         assert.equal(golden.length, lines.length);
         assert.deepEqual(wrong, [], JSON.stringify(shown));
       } finally {
