@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Backend, QuantizedWeight } from "../backend.ts";
+import type { Backend } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import { type RecognisedFormat, recogniseFormat } from "../export/formats.ts";
 import { storedActivation } from "../export/stored_activation.ts";
-import type { ExportFormat } from "../export/types.ts";
+import { refuseLinear } from "../export/refuse_linear.ts";
+import type { ExportFormat, StoredWeight } from "../export/types.ts";
 import { openModel } from "../model/open_model.ts";
 import type { Model, StoredLinear } from "../model/model.ts";
 import { findOutput } from "../output/find_output.ts";
@@ -120,9 +121,10 @@ async function convert(options: ConvertOptions): Promise<ConvertReport> {
     using weight = await decode(model, source, linear);
     using written = withF16Scales(weight, format, ({ scales }) => backend.download(scales));
     format.check(linear, written.grid);
+    checkOrder(linear, written, format);
     const activation = source &&
       await storedActivation(source.format, model.checkpoint, linear, source.stored, backend);
-    record.add(linear, written.grid, activation);
+    record.add(linear, written.grid, activation, written.inputOrder !== undefined);
     lossless &&= format.isExact(written.grid);
     await output.addLinear(linear, written, activation);
     releaseLinear(model, linear);
@@ -201,11 +203,22 @@ function checkTarget(
   }
 }
 
+/** Refuses groups of inputs that are not neighbours where the format cannot say which inputs are in one. */
+function checkOrder(linear: LinearInfo, { inputOrder }: StoredWeight, format: OutputFormat): void {
+  if (inputOrder === undefined || format.ordered === true) return;
+  throw refuseLinear(
+    format.name,
+    linear,
+    `has groups of neighbouring inputs, and those of ${linear.name} are not (desc_act): use gptq, gptq-v2, ` +
+      `pack-quantized or dequantized`,
+  );
+}
+
 async function decode(
   model: Model,
   source: RecognisedFormat | undefined,
   linear: LinearInfo,
-): Promise<QuantizedWeight> {
+): Promise<StoredWeight> {
   if (source === undefined) throw new SalientError("failed", `${linear.name} is plain`);
   return await source.format.decode(model.checkpoint, linear, source.stored, model.backend);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { QuantizedWeight } from "../backend.ts";
+import type { StoredWeight } from "../export/types.ts";
 import type { OutputFormat } from "../output/model_output.ts";
 
 /**
@@ -12,10 +12,10 @@ import type { OutputFormat } from "../output/model_output.ts";
  * such; else as it is. Its tensors stay those of `weight`; disposing it frees nothing.
  */
 export function withF16Scales(
-  weight: QuantizedWeight,
+  weight: StoredWeight,
   format: OutputFormat,
-  download: (weight: QuantizedWeight) => Float32Array,
-): QuantizedWeight {
+  download: (weight: StoredWeight) => Float32Array,
+): StoredWeight {
   const { grid } = weight;
   const same = grid.scaleDtype === "F16" || format.scaleDtype !== "F16" ||
     !download(weight).every((scale) => Math.f16round(scale) === scale);
@@ -24,6 +24,7 @@ export function withF16Scales(
     codes: weight.codes,
     scales: weight.scales,
     zeros: weight.zeros,
+    inputOrder: weight.inputOrder,
     [Symbol.dispose]: () => {},
   };
 }

@@ -9,7 +9,7 @@ import type { Json, JsonObject } from "../checkpoint/types.ts";
 import type { StoredQuantization } from "../model/model.ts";
 import { uniformQuantization } from "../model/uniform_quantization.ts";
 import type { AwqLayout } from "./awq_config.ts";
-import { readGroupSize, refuseConfig, showValue } from "./config_values.ts";
+import { readFlag, readGroupSize, refuseConfig, showValue } from "./config_values.ts";
 
 const LAYOUTS: readonly string[] = ["gemm", "gemv"];
 
@@ -40,11 +40,8 @@ export function recogniseAwq(
     throw refuseConfig(`bits is ${showValue(bits)}, and AWQ's ${layout} layout has 4`);
   }
   const groupSize = readGroupSize(config["group_size"] ?? config["q_group_size"]);
-  if ((config["zero_point"] ?? true) !== true) {
-    throw refuseConfig(
-      `zero_point is not true, and AWQ's ${layout} layout has zero points: convert it`,
-    );
-  }
+  // GPTQModel says false of a symmetric grid, whose zero points it stores all the same.
+  readFlag(config["zero_point"], true, "zero_point");
   return uniformQuantization(`awq-${layout}`, {
     bits: trueBits(config["salient"]),
     groupSize,

@@ -42,7 +42,7 @@ export function compressedTensorsConfig(
   };
 }
 
-function weightArguments({ bits, groupSize, symmetric }: GridGroup): JsonObject {
+function weightArguments({ bits, groupSize, symmetric, ordered }: GridGroup): JsonObject {
   const wholeRows = groupSize === -1;
   return {
     num_bits: bits,
@@ -51,7 +51,7 @@ function weightArguments({ bits, groupSize, symmetric }: GridGroup): JsonObject 
     strategy: wholeRows ? "channel" : "group",
     group_size: wholeRows ? null : groupSize,
     dynamic: false,
-    actorder: null,
+    actorder: ordered ? "group" : null,
     block_structure: null,
     observer: "minmax",
     observer_kwargs: {},

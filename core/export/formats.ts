@@ -4,7 +4,6 @@
  * @module
  */
 
-import { isJsonObject } from "../checkpoint/read_json.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import type { JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
@@ -15,13 +14,21 @@ import { closestName } from "./closest_name.ts";
 import { makeGptq } from "./gptq.ts";
 import { packQuantized } from "./pack_quantized.ts";
 import { intQuantized } from "./int_quantized.ts";
-import type { ExportFormat } from "./types.ts";
+import { mixedPrecision } from "./mixed_precision.ts";
+import { quantizationConfig } from "./quantization_config.ts";
+import type { ExportFormat, ReadFormat } from "./types.ts";
 
 /** Every format, by its name on the command line. A new one is added here. */
 export const exportFormats: ReadonlyMap<string, ExportFormat> = new Map(
-  [awqGemm, awqGemv, makeGptq("gptq"), makeGptq("gptq-v2"), packQuantized, intQuantized].map((
-    format,
-  ) => [format.name, format]),
+  [
+    awqGemm,
+    awqGemv,
+    makeGptq("gptq"),
+    makeGptq("gptq-v2"),
+    makeGptq("gptq-p"),
+    packQuantized,
+    intQuantized,
+  ].map((format) => [format.name, format]),
 );
 
 /** Other names by which people know a format. */
@@ -53,10 +60,13 @@ export function findFormat(name: string): ExportFormat {
   throw new SalientError("usage", `There is no format ${showName(name)}: ${advice}`);
 }
 
+/** Formats that are read, and not written. */
+const READ_ONLY: readonly ReadFormat[] = [mixedPrecision];
+
 /** A format, and how it was used. */
 export interface RecognisedFormat {
   /** The format. */
-  readonly format: ExportFormat;
+  readonly format: ReadFormat;
   /** What `quantization_config` says. */
   readonly stored: StoredQuantization;
 }
@@ -65,24 +75,15 @@ export interface RecognisedFormat {
  * Finds out in which format the linears of a checkpoint are stored.
  *
  * @param config The whole `config.json`.
- * @returns The format, or undefined where there is no `quantization_config`: all linears are plain.
+ * @returns The format, or undefined where all linears are floating point: there is no `quantization_config`, or it says so.
  * @throws {SalientError} `input` where it is broken, or of a method that is not read.
  */
 export function recogniseFormat(config: JsonObject): RecognisedFormat | undefined {
-  const quantization = config["quantization_config"] ?? config["compression_config"];
-  if (quantization === undefined || quantization === null) return undefined;
-  if (!isJsonObject(quantization)) {
-    throw new SalientError("input", "The quantization_config of config.json is not an object");
-  }
-  for (const format of exportFormats.values()) {
+  const quantization = quantizationConfig(config);
+  if (quantization === undefined) return undefined;
+  for (const format of [...exportFormats.values(), ...READ_ONLY]) {
     const stored = format.recognise(quantization);
     if (stored !== undefined) return { format, stored };
   }
-  const method = quantization["quant_method"];
-  const shown = typeof method === "string" ? showName(method) : "a method that it does not name";
-  throw new SalientError(
-    "input",
-    `The checkpoint is quantized with ${shown}, which this version does not read: it reads awq, gptq, ` +
-      `compressed-tensors (pack-quantized) and plain weights`,
-  );
+  throw new SalientError("failed", "No format knows a quantization_config that is read");
 }

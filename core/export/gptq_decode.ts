@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops, QuantizedWeight } from "../backend.ts";
+import type { Ops } from "../backend.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { maxCode } from "../grid.ts";
@@ -12,20 +12,23 @@ import type { StoredQuantization } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { damaged } from "./damaged.ts";
 import type { GptqVersion } from "./gptq.ts";
+import { readInputOrder } from "./input_order.ts";
 import { isSymmetric } from "./is_symmetric.ts";
+import { orderCodes } from "./order_codes.ts";
 import { storedLinear } from "./stored_linear.ts";
 import { storedScales } from "./stored_scales.ts";
 import { storedView } from "./stored_view.ts";
 import { transpose } from "./transpose.ts";
 import { transposeTensor } from "./transpose_tensor.ts";
+import type { StoredWeight } from "./types.ts";
+import { unpackPlanes } from "./unpack_planes.ts";
 import { unpackWords } from "./unpack_words.ts";
 
 /**
  * The quantized weight of one linear. Types, shapes and groups are checked against the model and
  * `quantization_config`.
  *
- * @throws {SalientError} `input`, naming the tensor. So is a checkpoint whose inputs were put into groups
- * out of order (`desc_act`), or a zero point on which readers do not agree.
+ * @throws {SalientError} `input`, naming the tensor. So is a zero point on which readers do not agree.
  */
 export async function decodeGptq(
   version: GptqVersion,
@@ -33,7 +36,7 @@ export async function decodeGptq(
   linear: LinearInfo,
   stored: StoredQuantization,
   ops: Ops,
-): Promise<QuantizedWeight> {
+): Promise<StoredWeight> {
   const { name, shape: [outputs, inputs] } = linear;
   const { bits, groupSize } = storedLinear(checkpoint, linear, stored);
   const groups = inputs / groupSize;
@@ -48,7 +51,7 @@ export async function decodeGptq(
   }
   using qweight = storedView(checkpoint, `${name}.qweight`, ["I32"], [rows, outputs]);
   using qzeros = storedView(checkpoint, `${name}.qzeros`, ["I32"], [groups, columns]);
-  checkOwners(checkpoint, linear, groupSize, ops);
+  const inputOrder = readInputOrder({ checkpoint, linear, suffix: ".g_idx", groupSize, ops });
   const { values, scaleDtype } = await storedScales(
     checkpoint,
     `${name}.scales`,
@@ -56,10 +59,12 @@ export async function decodeGptq(
     ops,
   );
 
+  const unpack = version === "gptq-p" ? unpackPlanes : unpackWords;
   using stack = new DisposableStack();
   using alongInputs = transposeTensor(qweight, ops);
-  const codes = stack.use(await unpackWords(alongInputs, inputs, bits, ops));
-  using storedZeros = await unpackWords(qzeros, outputs, bits, ops);
+  const unpacked = await unpack(alongInputs, inputs, bits, ops);
+  const codes = stack.use(orderCodes(unpacked, inputOrder, ops));
+  using storedZeros = await unpack(qzeros, outputs, bits, ops);
   const points = transpose(ops.downloadBytes(storedZeros), groups, outputs);
   if (version === "gptq") addOne(checkpoint, `${name}.qzeros`, points, maxCode({ bits }));
   const zeros = stack.use(ops.upload(points, "U8", [outputs, groups]));
@@ -72,6 +77,7 @@ export async function decodeGptq(
     codes,
     scales,
     zeros,
+    inputOrder,
     [Symbol.dispose]: () => owned.dispose(),
   };
 }
@@ -86,24 +92,4 @@ function addOne(checkpoint: Checkpoint, name: string, points: Uint8Array, most: 
     );
   }
   for (let i = 0; i < points.length; i++) points[i]! += 1;
-}
-
-/** Groups must be of neighbouring inputs. */
-function checkOwners(
-  checkpoint: Checkpoint,
-  linear: LinearInfo,
-  groupSize: number,
-  ops: Ops,
-): void {
-  const name = `${linear.name}.g_idx`;
-  if (!checkpoint.entries.has(name)) return;
-  using stored = storedView(checkpoint, name, ["I32"], [linear.shape[1]]);
-  const owners = new Int32Array(ops.downloadBytes(stored).buffer);
-  if (owners.every((owner, k) => owner === Math.floor(k / groupSize))) return;
-  throw new SalientError(
-    "input",
-    `Tensor ${name} of ${checkpoint.directory} puts inputs into groups out of order (desc_act), which is not ` +
-      `read: use a checkpoint that was made with desc_act false or static groups`,
-    { file: checkpoint.directory, tensor: name },
-  );
 }

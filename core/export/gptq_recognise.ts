@@ -27,6 +27,13 @@ interface Rule {
 }
 
 const BITS: readonly number[] = [2, 3, 4, 8];
+const PLANAR_BITS: readonly number[] = [2, 3, 4, 5, 6, 7, 8];
+/** Layouts by what `checkpoint_format` calls them. */
+const LAYOUTS: Readonly<Record<string, GptqVersion>> = {
+  gptq: "gptq",
+  gptq_v2: "gptq-v2",
+  gptq_p: "gptq-p",
+};
 const MOST_RULES = 65536;
 
 /**
@@ -41,18 +48,22 @@ export function recogniseGptq(
 ): StoredQuantization | undefined {
   if (config["quant_method"] !== "gptq") return undefined;
   const layout = config["checkpoint_format"] ?? config["format"] ?? "gptq";
-  if (layout !== "gptq" && layout !== "gptq_v2") {
+  const known = typeof layout === "string" && Object.hasOwn(LAYOUTS, layout);
+  if (!known || config["is_marlin_format"] === true) {
     throw refuseConfig(
-      `checkpoint_format is ${showValue(layout)}, and of GPTQ's layouts gptq and gptq_v2 are read`,
+      `checkpoint_format is ${known ? "marlin" : showValue(layout)}, and of GPTQ's layouts ${
+        Object.keys(LAYOUTS).join(", ")
+      } are read: use the checkpoint it was made from`,
     );
   }
-  if ((layout === "gptq_v2") !== (version === "gptq-v2")) return undefined;
+  if (LAYOUTS[layout] !== version) return undefined;
   const packing = config["pack_dtype"] ?? "int32";
   if (packing !== "int32") {
     throw refuseConfig(`pack_dtype is ${showValue(packing)}: only int32 is read`);
   }
-  const main = readSettings(config, undefined);
-  const rules = readRules(config, main);
+  const allowed = version === "gptq-p" ? PLANAR_BITS : BITS;
+  const main = readSettings(config, allowed, undefined);
+  const rules = readRules(config, allowed, main);
   const uniform = rules.every(({ settings }) => settings === undefined);
   const same = (key: "bits" | "groupSize"): boolean =>
     uniform || rules.every(({ settings }) => (settings ?? main)[key] === main[key]);
@@ -73,16 +84,24 @@ function resolve(settings: Settings | undefined, linear: LinearInfo): StoredLine
   return { ...settings, groupSize: groupSize === -1 ? linear.shape[1] : groupSize };
 }
 
-function readSettings(config: JsonObject, main: Settings | undefined): Settings {
+function readSettings(
+  config: JsonObject,
+  allowed: readonly number[],
+  main: Settings | undefined,
+): Settings {
   return {
-    bits: readBits(config["bits"] ?? main?.bits, BITS),
+    bits: readBits(config["bits"] ?? main?.bits, allowed),
     groupSize: readGroupSize(config["group_size"] ?? main?.groupSize),
     symmetric: readFlag(config["sym"], main?.symmetric ?? true, "sym"),
   };
 }
 
 /** The first rule that matches decides. */
-function readRules(config: JsonObject, main: Settings): readonly Rule[] {
+function readRules(
+  config: JsonObject,
+  allowed: readonly number[],
+  main: Settings,
+): readonly Rule[] {
   const dynamic = config["dynamic"] ?? {};
   if (!isJsonObject(dynamic)) throw refuseConfig("dynamic is not an object");
   const entries = Object.entries(dynamic);
@@ -97,6 +116,6 @@ function readRules(config: JsonObject, main: Settings): readonly Rule[] {
     if (!isJsonObject(value ?? null)) {
       throw refuseConfig(`the rule ${showValue(key)} of dynamic is not an object`);
     }
-    return { matches, settings: readSettings(value as JsonObject, main) };
+    return { matches, settings: readSettings(value as JsonObject, allowed, main) };
   });
 }

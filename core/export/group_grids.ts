@@ -17,6 +17,8 @@ export interface GridGroup {
   readonly symmetric: boolean;
   /** How their activations are quantized, where they are. */
   readonly activation: ActivationFormat | undefined;
+  /** Whether their groups are not of neighbouring inputs. */
+  readonly ordered: boolean;
   /** Full names, in order. */
   readonly names: readonly string[];
 }
@@ -30,10 +32,10 @@ export function groupGrids(linears: ReadonlyMap<string, ExportedLinear>): readon
   for (const [name, linear] of linears) {
     const { bits, groupSize, symmetric } = linear.grid;
     const size = wholeRows ? -1 : groupSize;
-    const { activation } = linear;
+    const { activation, ordered = false } = linear;
     // Fixed scales stand beside the weights and may differ.
     const rounded = activation && [activation.bits, activation.granularity, activation.dynamic];
-    const key = JSON.stringify([bits, size, symmetric, rounded ?? null]);
+    const key = JSON.stringify([bits, size, symmetric, rounded ?? null, ordered]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { first: linear, names: [name] });
     else group.names.push(name);
@@ -45,6 +47,7 @@ export function groupGrids(linears: ReadonlyMap<string, ExportedLinear>): readon
       groupSize: wholeRows ? -1 : first.grid.groupSize,
       symmetric: first.grid.symmetric,
       activation: first.activation,
+      ordered: first.ordered ?? false,
       names,
     }));
 }

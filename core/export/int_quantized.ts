@@ -25,7 +25,6 @@ import { shiftBytes } from "./shift_bytes.ts";
 import type { ExportFormat, StoredTensor } from "./types.ts";
 
 const NAME = "int-quantized";
-const BITS: readonly number[] = [2, 3, 4, 5, 6, 7, 8];
 
 /** The `int-quantized` format: symmetric grids, and activations with dynamic or fixed scales. */
 export const intQuantized: ExportFormat = {
@@ -40,7 +39,7 @@ export const intQuantized: ExportFormat = {
   decode: decodeIntQuantized,
   decodeActivation: decodeInputScale,
   config: (linears, skipped) => compressedTensorsConfig(NAME, linears, skipped),
-  recognise: (config) => recogniseCompressedTensors(NAME, config, BITS),
+  recognise: (config) => recogniseCompressedTensors(NAME, config),
 };
 
 function check(linear: LinearInfo, grid: AffineGrid): void {

@@ -7,6 +7,7 @@
  * | `.weight_scale` | F16 | [N, K/g] |
  * | `.weight_zero_point` | I32 | [ceil(N*b/32), K/g], where the grid is asymmetric: words along the outputs |
  * | `.weight_shape` | I64 | [2]: N and K |
+ * | `.weight_g_idx` | I32 | [K]: the group of each input, where those are not neighbours (`actorder` `group`) |
  *
  * Integers are those of our grid: the signed value plus 2^(b-1). For 4 bits the values -8 to -1 are the word
  * 0x76543210.
@@ -14,18 +15,20 @@
  * @module
  */
 
-import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
+import type { AffineGrid, Ops } from "../backend.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { compressedTensorsConfig } from "./compressed_tensors_config.ts";
 import { recogniseCompressedTensors } from "./compressed_tensors_recognise.ts";
 import { decodePackQuantized } from "./pack_quantized_decode.ts";
+import { groupOwners } from "./group_owners.ts";
+import { inverseOrder } from "./inverse_order.ts";
 import { packWords } from "./pack_words.ts";
 import { refuseLinear } from "./refuse_linear.ts";
+import { selectCodes } from "./select_codes.ts";
 import { transposeTensor } from "./transpose_tensor.ts";
-import type { ExportFormat, StoredTensor } from "./types.ts";
+import type { ExportFormat, StoredTensor, StoredWeight } from "./types.ts";
 
 const NAME = "pack-quantized";
-const BITS: readonly number[] = [2, 3, 4, 5, 6, 7, 8];
 
 /** The `pack-quantized` format: any grid, and several in one checkpoint. */
 export const packQuantized: ExportFormat = {
@@ -33,6 +36,7 @@ export const packQuantized: ExportFormat = {
   scaleDtype: "F16",
   mixed: true,
   fused: true,
+  ordered: true,
   activations: false,
   check,
   byteLength: ({ shape: [outputs, inputs] }, { bits, groupSize, symmetric }) =>
@@ -41,7 +45,7 @@ export const packQuantized: ExportFormat = {
   encode,
   decode: decodePackQuantized,
   config: (linears, skipped) => compressedTensorsConfig(NAME, linears, skipped),
-  recognise: (config) => recogniseCompressedTensors(NAME, config, BITS),
+  recognise: (config) => recogniseCompressedTensors(NAME, config),
 };
 
 function check(linear: LinearInfo, grid: AffineGrid): void {
@@ -55,10 +59,11 @@ function check(linear: LinearInfo, grid: AffineGrid): void {
   }
 }
 
-async function encode(weight: QuantizedWeight, ops: Ops): Promise<readonly StoredTensor[]> {
-  const { bits, symmetric, scaleDtype } = weight.grid;
+async function encode(weight: StoredWeight, ops: Ops): Promise<readonly StoredTensor[]> {
+  const { grid: { bits, groupSize, symmetric, scaleDtype }, inputOrder } = weight;
   using stack = new DisposableStack();
-  const packed = stack.use(await packWords(weight.codes, bits, ops));
+  using restored = inputOrder && selectCodes(weight.codes, inverseOrder(inputOrder), ops);
+  const packed = stack.use(await packWords(restored ?? weight.codes, bits, ops));
   const scale = stack.use(await ops.cast(weight.scales, scaleDtype));
   const shape = stack.use(
     ops.upload(BigInt64Array.from(weight.codes.shape, (length) => BigInt(length)), "I64", [2]),
@@ -73,6 +78,11 @@ async function encode(weight: QuantizedWeight, ops: Ops): Promise<readonly Store
     using words = await packWords(turned, bits, ops);
     const zeros = stack.use(transposeTensor(words, ops));
     stored.push({ suffix: ".weight_zero_point", dtype: "I32", tensor: zeros });
+  }
+  if (inputOrder !== undefined) {
+    const owners = groupOwners(inputOrder.length, groupSize, inputOrder);
+    const tensor = stack.use(ops.upload(owners, "I32", [owners.length]));
+    stored.push({ suffix: ".weight_g_idx", dtype: "I32", tensor });
   }
   stack.move();
   return stored;

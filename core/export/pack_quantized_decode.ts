@@ -4,17 +4,20 @@
  * @module
  */
 
-import type { Ops, QuantizedWeight } from "../backend.ts";
+import type { Ops } from "../backend.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { StoredQuantization } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { damaged } from "./damaged.ts";
+import { readInputOrder } from "./input_order.ts";
+import { orderCodes } from "./order_codes.ts";
 import { storedLinear } from "./stored_linear.ts";
 import { storedScales } from "./stored_scales.ts";
 import { storedView } from "./stored_view.ts";
 import { transposeTensor } from "./transpose_tensor.ts";
+import type { StoredWeight } from "./types.ts";
 import { unpackWords } from "./unpack_words.ts";
 
 /**
@@ -28,7 +31,7 @@ export async function decodePackQuantized(
   linear: LinearInfo,
   stored: StoredQuantization,
   ops: Ops,
-): Promise<QuantizedWeight> {
+): Promise<StoredWeight> {
   const { name, shape: [outputs, inputs] } = linear;
   const { bits, groupSize, symmetric } = storedLinear(checkpoint, linear, stored);
   const groups = inputs / groupSize;
@@ -38,8 +41,16 @@ export async function decodePackQuantized(
   using packed = storedView(checkpoint, `${name}.weight_packed`, ["I32"], [outputs, words]);
   const read = await storedScales(checkpoint, `${name}.weight_scale`, [outputs, groups], ops);
 
+  const inputOrder = readInputOrder({
+    checkpoint,
+    linear,
+    suffix: ".weight_g_idx",
+    groupSize,
+    ops,
+  });
   using stack = new DisposableStack();
-  const codes = stack.use(await unpackWords(packed, inputs, bits, ops));
+  const unpacked = await unpackWords(packed, inputs, bits, ops);
+  const codes = stack.use(orderCodes(unpacked, inputOrder, ops));
   const scales = stack.use(ops.upload(read.values, "F32", [outputs, groups]));
   const zeros = stack.use(
     symmetric
@@ -56,6 +67,7 @@ export async function decodePackQuantized(
     codes,
     scales,
     zeros,
+    inputOrder,
     [Symbol.dispose]: () => owned.dispose(),
   };
 }

@@ -11,7 +11,7 @@ import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { StoredQuantization } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
-import type { ExportFormat } from "./types.ts";
+import type { ReadFormat } from "./types.ts";
 
 /**
  * The format of a linear's activations; undefined where they stay as they are.
@@ -19,7 +19,7 @@ import type { ExportFormat } from "./types.ts";
  * @throws {SalientError} `input`, naming the linear, where it is one that is not run.
  */
 export async function storedActivation(
-  format: ExportFormat,
+  format: ReadFormat,
   checkpoint: Checkpoint,
   linear: LinearInfo,
   stored: StoredQuantization,

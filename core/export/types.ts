@@ -20,6 +20,15 @@ export interface StoredTensor {
   readonly tensor: Tensor;
 }
 
+/** A quantized weight as a checkpoint holds it. Disposing it frees the tensors. */
+export interface StoredWeight extends QuantizedWeight {
+  /**
+   * Where groups are not of neighbouring inputs (act-order): the input of the linear that column j of `codes` belongs to,
+   * so that those of a group are side by side. Undefined where column j is input j.
+   */
+  readonly inputOrder?: Int32Array | undefined;
+}
+
 /** A linear that was quantized, as `quantization_config` has to describe it. */
 export interface ExportedLinear {
   /** Name, role and shape. */
@@ -28,6 +37,8 @@ export interface ExportedLinear {
   readonly grid: AffineGrid;
   /** How its activations are quantized, where they are. */
   readonly activation?: ActivationFormat;
+  /** Whether its groups are not of neighbouring inputs. Default false. */
+  readonly ordered?: boolean;
 }
 
 /** What a run has to know of a format before there is anything to write. */
@@ -43,6 +54,8 @@ export interface LinearFormat {
    * bits that are chosen must be the same for these. Default false.
    */
   readonly fused?: boolean;
+  /** Whether it can hold groups of inputs that are not neighbours. Default false. */
+  readonly ordered?: boolean;
   /** Whether it can say how activations are quantized. */
   readonly activations: boolean;
   /** Throws an input error that names the linear if the format cannot hold it. Called before any work. */
@@ -54,21 +67,17 @@ export interface LinearFormat {
   byteLength?(linear: LinearInfo, grid: AffineGrid): number;
 }
 
-/** A way to store quantized linears in a safetensors checkpoint. */
-export interface ExportFormat extends LinearFormat {
-  /** The tensors of one linear; `activation` only where the format has `activations`. */
-  encode(
-    weight: QuantizedWeight,
-    ops: Ops,
-    activation?: ActivationFormat,
-  ): Promise<readonly StoredTensor[]>;
-  /** The inverse of `encode`, from an open checkpoint; checks shapes and types. The caller disposes it. */
+/** A way in which quantized linears are stored in a safetensors checkpoint, for reading. */
+export interface ReadFormat {
+  /** Its name, as `salient inspect` shows it. */
+  readonly name: string;
+  /** The quantized weight of a linear of an open checkpoint; checks shapes and types. The caller disposes it. */
   decode(
     checkpoint: Checkpoint,
     linear: LinearInfo,
     stored: StoredQuantization,
     ops: Ops,
-  ): Promise<QuantizedWeight>;
+  ): Promise<StoredWeight>;
   /**
    * How a linear's activations are quantized, with what stands of it beside its weight. Default: what `stored` says.
    */
@@ -79,6 +88,24 @@ export interface ExportFormat extends LinearFormat {
     ops: Ops,
   ): Promise<ActivationFormat | undefined>;
   /**
+   * Reads `quantization_config`: undefined if it is another format's,
+   * an input error if it is broken. Its `of` need not know which linears are plain: one with a plain `.weight`
+   * in the checkpoint is, and is never asked for.
+   */
+  recognise(config: JsonObject): StoredQuantization | undefined;
+}
+
+/** A way to store quantized linears in a safetensors checkpoint, and to read them back. */
+export interface ExportFormat extends LinearFormat, ReadFormat {
+  /** Its name on the command line. */
+  readonly name: string;
+  /** The tensors of one linear; `activation` only where the format has `activations`. */
+  encode(
+    weight: StoredWeight,
+    ops: Ops,
+    activation?: ActivationFormat,
+  ): Promise<readonly StoredTensor[]>;
+  /**
    * `quantization_config` of a checkpoint.
    *
    * @param linears Every quantized linear by its full name, in order; never empty. They have one grid
@@ -86,10 +113,4 @@ export interface ExportFormat extends LinearFormat {
    * @param skipped Full names of the linears that stay plain.
    */
   config(linears: ReadonlyMap<string, ExportedLinear>, skipped: readonly string[]): JsonObject;
-  /**
-   * Reads `quantization_config`: undefined if it is another format's,
-   * an input error if it is broken. Its `of` need not know which linears are plain: one with a plain `.weight`
-   * in the checkpoint is, and is never asked for.
-   */
-  recognise(config: JsonObject): StoredQuantization | undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops, QuantizedWeight } from "../backend.ts";
+import type { Ops } from "../backend.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
@@ -14,7 +14,7 @@ import type { Tensor } from "../tensor.ts";
 import { Checksum } from "./checksum.ts";
 import { rowBytes } from "./row_bytes.ts";
 import { storedActivation } from "./stored_activation.ts";
-import type { ExportFormat } from "./types.ts";
+import type { ReadFormat, StoredWeight } from "./types.ts";
 
 /** What stands for a quantized weight once the weight itself is gone. */
 export interface QuantizedDigest {
@@ -28,19 +28,22 @@ export interface QuantizedDigest {
   readonly scales: string;
   /** Checksum of the zero points. */
   readonly zeros: string;
+  /** The order of inputs, as a checksum; empty where it is that of the linear. */
+  readonly order: string;
   /** How activations are quantized, as JSON. */
   readonly activation: string;
 }
 
 /** The digest of a quantized weight, to be compared with what a file holds. */
 export function digestQuantized(
-  weight: QuantizedWeight,
+  weight: StoredWeight,
   ops: Ops,
   activation?: ActivationFormat,
 ): QuantizedDigest {
   const { bits, granularity, dynamic, scale } = activation ?? {};
   return {
     activation: JSON.stringify([bits, granularity, dynamic, scale]),
+    order: orderSum(weight.inputOrder),
     bits: weight.grid.bits,
     groupSize: weight.grid.groupSize,
     codes: checksum(weight.codes, ops),
@@ -56,7 +59,7 @@ export interface Verification {
   /** The linear. */
   readonly linear: LinearInfo;
   /** The format it was written in. */
-  readonly format: ExportFormat;
+  readonly format: ReadFormat;
   /** What the format recognised in the written `config.json`. */
   readonly stored: StoredQuantization;
   /** What was to be written. */
@@ -81,7 +84,7 @@ export async function verifyLinear(options: Verification): Promise<void> {
     if (!(cause instanceof SalientError) || cause.code !== "input") throw cause;
     throw failed(options, `cannot be read back (${cause.message})`, cause);
   }
-  const parts = ["bits", "groupSize", "codes", "scales", "zeros", "activation"] as const;
+  const parts = ["bits", "groupSize", "order", "codes", "scales", "zeros", "activation"] as const;
   const different = parts.find((part) => found[part] !== expected[part]);
   if (different !== undefined) {
     const name = different === "groupSize" ? "group size" : different;
@@ -97,6 +100,13 @@ function failed({ checkpoint, linear }: Verification, text: string, cause?: unkn
     } in ${checkpoint.directory} ${text}; do not use this checkpoint, write it again`,
     { file: checkpoint.directory, tensor: linear.name, cause },
   );
+}
+
+function orderSum(order: Int32Array | undefined): string {
+  if (order === undefined) return "";
+  const sum = new Checksum();
+  sum.add(new Uint8Array(order.slice().buffer));
+  return sum.text;
 }
 
 function checksum(tensor: Tensor, ops: Ops): string {

@@ -53,12 +53,17 @@ export class BlockParts {
   }
 
   /** x [T, K] through the linear of that key: [T, N]. */
-  linear(key: string, x: Tensor, options: BlockRun): Promise<Tensor> {
+  async linear(key: string, x: Tensor, options: BlockRun): Promise<Tensor> {
     const linear = this.contents.linears.get(key);
     if (linear === undefined) throw this.#missing(key);
-    const weight: Weight = options.overrides?.get(linear.info.name) ?? linear.weight;
-    const { bias, activation } = linear;
-    return this.ops.linear(x, weight, { bias, activation, precision: options.precision });
+    const override = options.overrides?.get(linear.info.name);
+    const weight: Weight = override ?? linear.weight;
+    const { bias, activation, inputOrder } = linear;
+    using ordered = override === undefined && inputOrder !== undefined
+      ? await this.ops.selectColumns(x, inputOrder)
+      : undefined;
+    const run = { bias, activation, precision: options.precision };
+    return await this.ops.linear(ordered ?? x, weight, run);
   }
 
   /** x through the norm of that role, a new tensor. */

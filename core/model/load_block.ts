@@ -39,6 +39,8 @@ export interface DecodedLinear {
   readonly weight: Weight;
   /** How its activations are quantized, where they are. */
   readonly activation: ActivationFormat | undefined;
+  /** The input at each column of the weight, where those are in another order. */
+  readonly inputOrder: Int32Array | undefined;
 }
 
 /** Every linear of the model's blocks, in order; all tensors must be there, shaped as they should be. */
@@ -102,14 +104,14 @@ export async function loadBlock(
     const info = infos[i];
     if (info === undefined) throw new SalientError("failed", `No ${spec.path} in ${layout.name}`);
     const plain = isPlain(source, info.name);
-    const { weight, activation } = plain || source.decode === undefined
-      ? { weight: loadWeight(checkpoint, ops, info), activation: undefined }
+    const { weight, activation, inputOrder } = plain || source.decode === undefined
+      ? plainLinear(loadWeight(checkpoint, ops, info))
       : await source.decode(info);
     opened.use(weight);
     const bias = spec.bias === true
       ? opened.use(await loadBias(source, `${info.name}.bias`))
       : undefined;
-    linears.set(spec.key, { info, weight, bias, activation });
+    linears.set(spec.key, { info, weight, bias, activation, inputOrder });
   }
   const norms = new Map<string, BlockNorm>();
   for (const spec of layout.norms) {
@@ -118,6 +120,10 @@ export async function loadBlock(
   const correction = readCorrection(source, layout);
   const owned = [opened.move()];
   return makeBlock({ index, layout, ops, ropes, linears, norms, correction, owned });
+}
+
+function plainLinear(weight: Tensor): DecodedLinear {
+  return { weight, activation: undefined, inputOrder: undefined };
 }
 
 /** Whether a linear is stored as a floating point weight. */

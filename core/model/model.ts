@@ -24,6 +24,8 @@ export interface BlockLinear {
   readonly bias: Tensor | undefined;
   /** How its input is rounded before the product; undefined where it is not. */
   readonly activation?: ActivationFormat | undefined;
+  /** The input that column j of `weight` is multiplied with, where that is not input j (act-order). */
+  readonly inputOrder?: Int32Array | undefined;
 }
 
 /** A norm of a loaded block. */

@@ -9,6 +9,8 @@ import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
+import { withQuantizationFile } from "../export/quantization_file.ts";
+import { withScaledFloats } from "../export/scaled_floats.ts";
 import { openGgufCheckpoint } from "../gguf/open_gguf_checkpoint.ts";
 import { storedActivation } from "../export/stored_activation.ts";
 import type { LinearInfo } from "../plugin.ts";
@@ -48,16 +50,15 @@ import { RopeCache } from "./rope_cache.ts";
  */
 export async function openModel(directory: string, backend: Backend): Promise<Model> {
   using opened = new DisposableStack();
-  const checkpoint = opened.use(
-    directory.endsWith(".gguf")
-      ? await openGgufCheckpoint(directory, backend)
-      : await openCheckpoint(directory, backend),
-  );
+  const checkpoint = directory.endsWith(".gguf")
+    ? opened.use(await openGgufCheckpoint(directory, backend))
+    : withScaledFloats(opened.use(await openCheckpoint(directory, backend)), backend);
+  const rawConfig = await withQuantizationFile(checkpoint);
   const family = findFamily(checkpoint.config);
   const described = family.describe(checkpoint.config, (name) => checkpoint.entries.has(name));
   const config = withGenerationEos(described.config, checkpoint);
   const architecture = { ...described, config };
-  const recognised = recogniseFormat(checkpoint.config);
+  const recognised = recogniseFormat(rawConfig);
   const tables = new Map<string, RopeCache>();
   for (const [name, rope] of Object.entries(architecture.ropes)) {
     tables.set(name, opened.use(new RopeCache(backend, rope, config.maxPositions)));
@@ -71,13 +72,15 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
       const { format, stored } = recognised;
       using weight = await format.decode(checkpoint, info, stored, backend);
       const activation = await storedActivation(format, checkpoint, info, stored, backend);
-      return { weight: await backend.pack(weight), activation };
+      const { inputOrder } = weight;
+      return { weight: await backend.pack(weight), activation, inputOrder };
     },
   };
   const ends = opened.use(ModelEnds.open(checkpoint, architecture, backend));
   const linears = listLinears(source);
   return new OpenModel({
     source,
+    rawConfig,
     family,
     linears,
     ends,
@@ -88,6 +91,7 @@ export async function openModel(directory: string, backend: Backend): Promise<Mo
 
 interface ModelParts {
   readonly source: BlockSource;
+  readonly rawConfig: JsonObject;
   readonly family: Family;
   readonly linears: readonly LinearInfo[];
   readonly ends: ModelEnds;
@@ -113,7 +117,7 @@ class OpenModel implements Model {
     this.family = parts.family;
     this.architecture = architecture;
     this.config = architecture.config;
-    this.rawConfig = checkpoint.config;
+    this.rawConfig = parts.rawConfig;
     this.backend = backend;
     this.checkpoint = checkpoint;
     this.quantization = parts.quantization;

@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { QuantizedWeight } from "../backend.ts";
 import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.ts";
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { CheckpointWriter, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
-import type { ExportFormat, StoredTensor } from "../export/types.ts";
+import type { ExportFormat, StoredTensor, StoredWeight } from "../export/types.ts";
 import { digestQuantized, type QuantizedDigest, verifyLinear } from "../export/verify.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type {
@@ -32,6 +31,7 @@ export function checkpointOutput(format: ExportFormat): OutputFormat {
     scaleDtype: format.scaleDtype,
     mixed: format.mixed,
     fused: format.fused ?? false,
+    ordered: format.ordered ?? false,
     activations: format.activations,
     check: (linear, grid) => format.check(linear, grid),
     ...(format.byteLength === undefined ? {} : {
@@ -73,7 +73,7 @@ class CheckpointOutput implements ModelOutput {
 
   async addLinear(
     info: LinearInfo,
-    weight: QuantizedWeight,
+    weight: StoredWeight,
     activation?: ActivationFormat,
   ): Promise<void> {
     const { ops } = this.#options;

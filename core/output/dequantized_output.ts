@@ -4,13 +4,14 @@
  * @module
  */
 
-import type { QuantizedWeight } from "../backend.ts";
 import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.ts";
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { CheckpointWriter } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { transposeTensor } from "../export/transpose_tensor.ts";
 import { Checksum } from "../export/checksum.ts";
+import { inverseOrder } from "../export/inverse_order.ts";
+import type { StoredWeight } from "../export/types.ts";
 import { castable } from "../pipeline/fold_factors.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { LinearInfo } from "../plugin.ts";
@@ -28,6 +29,7 @@ export const dequantizedOutput: OutputFormat = {
   name: "dequantized",
   scaleDtype: "F16",
   mixed: true,
+  ordered: true,
   activations: false,
   check: () => {},
   isExact: () => false,
@@ -56,12 +58,14 @@ class DequantizedOutput implements ModelOutput {
     return this.#writer.byteLength;
   }
 
-  async addLinear(info: LinearInfo, weight: QuantizedWeight): Promise<void> {
+  async addLinear(info: LinearInfo, weight: StoredWeight): Promise<void> {
     const { model, ops } = this.#options;
     const name = `${info.name}.weight`;
     const dtype = castable(plainDtype(model, info));
+    const { inputOrder } = weight;
     using wide = await ops.dequantize(weight);
-    using cast = await ops.cast(wide, dtype);
+    using restored = inputOrder && await ops.selectColumns(wide, inverseOrder(inputOrder));
+    using cast = await ops.cast(restored ?? wide, dtype);
     using turned = info.transposed === true ? transposeTensor(cast, ops) : undefined;
     const values = turned ?? cast;
     await this.#writer.add(name, dtype, values.shape, tensorBytes(ops, values));

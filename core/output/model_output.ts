@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AffineGrid, Ops, QuantizedWeight } from "../backend.ts";
-import type { ExportedLinear, LinearFormat } from "../export/types.ts";
+import type { AffineGrid, Ops } from "../backend.ts";
+import type { ExportedLinear, LinearFormat, StoredWeight } from "../export/types.ts";
 import type { Model } from "../model/model.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { DType, Tensor } from "../tensor.ts";
@@ -42,7 +42,7 @@ export interface ModelOutput extends AsyncDisposable {
   /** A linear that is quantized. The weight is the caller's. */
   addLinear(
     linear: LinearInfo,
-    weight: QuantizedWeight,
+    weight: StoredWeight,
     activation?: ActivationFormat,
   ): Promise<void>;
   /** A tensor of the model that has changed, by its full name. It is the caller's. */

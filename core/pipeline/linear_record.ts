@@ -24,10 +24,16 @@ export class LinearRecord {
   /**
    * Adds a linear.
    *
+   * @param ordered Whether its groups are not of neighbouring inputs.
    * @throws {SalientError} `input` if the format cannot hold it beside the ones before.
    */
-  add(info: LinearInfo, grid: AffineGrid, activation?: ActivationFormat): void {
-    const added = { info, grid, ...(activation === undefined ? {} : { activation }) };
+  add(
+    info: LinearInfo,
+    grid: AffineGrid,
+    activation?: ActivationFormat,
+    ordered = false,
+  ): void {
+    const added = { info, grid, ordered, ...(activation === undefined ? {} : { activation }) };
     const [first] = this.#linears.values();
     if (first !== undefined && this.#format !== undefined) {
       checkTogether(this.#format, first, added);

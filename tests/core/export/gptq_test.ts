@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { QuantizedWeight } from "../../../core/backend.ts";
 import { makeGptq } from "../../../core/export/gptq.ts";
+import { packQuantized } from "../../../core/export/pack_quantized.ts";
 import { uniformQuantization } from "../../../core/model/uniform_quantization.ts";
 import { createReferenceBackend } from "../../../ffi/reference/reference_backend.ts";
 import { refused } from "../checkpoint/checkpoint_files.ts";
@@ -22,6 +23,7 @@ import {
 const backend = createReferenceBackend();
 const V1 = makeGptq("gptq");
 const V2 = makeGptq("gptq-v2");
+const PLANAR = makeGptq("gptq-p");
 
 function stored(bits: number, groupSize: number) {
   return uniformQuantization("gptq", { bits, groupSize, symmetric: false });
@@ -167,8 +169,17 @@ Deno.test("gptq.decode() refuses tensors that are missing or lie about themselve
     ["l.scales", ["F16", [4, 8], new Float16Array(32)], /is F16 \[4, 8\] where/],
     ["l.scales", ["F16", [4, 16], new Float16Array(64).fill(NaN)], /scales that are not finite/],
     ["l.g_idx", ["I32", [31], new Int32Array(31)], /is I32 \[31\] where .* \[32\]/],
-    ["l.g_idx", owners((k) => 3 - Math.floor(k / 8)), /out of order \(desc_act\)/],
-    ["l.g_idx", owners((k) => k === 31 ? 1 << 30 : Math.floor(k / 8)), /out of order/],
+    [
+      "l.g_idx",
+      owners((k) => k < 9 ? 0 : Math.floor(k / 8)),
+      /gives group 0 more than its 8 inputs/,
+    ],
+    [
+      "l.g_idx",
+      owners((k) => k === 31 ? 1 << 30 : Math.floor(k / 8)),
+      /input 31 into group 1073741824/,
+    ],
+    ["l.g_idx", owners((k) => k === 31 ? -1 : Math.floor(k / 8)), /input 31 into group -1 of 4/],
     ["l.qzeros", ["I32", [4, 2], new Int32Array(8).fill(-1)], /stores a zero point as 15/],
   ];
   for (const [name, tensor, text] of bad) {
@@ -201,4 +212,55 @@ Deno.test("gptq leaves no memory behind", async () => {
   }
   assert.equal(fresh.allocatedBytes(), 0);
   fresh[Symbol.dispose]();
+});
+
+/** A weight whose column j belongs to input `order[j]`. */
+function ordered(weight: QuantizedWeight, order: Int32Array) {
+  const { grid: own, codes, scales, zeros } = weight;
+  return { grid: own, codes, scales, zeros, inputOrder: order, [Symbol.dispose]: () => {} };
+}
+
+Deno.test("groups of any inputs are written and read back, in GPTQ and in pack-quantized", async () => {
+  const orders = fc.uniqueArray(fc.integer({ min: 0, max: 63 }), { minLength: 64, maxLength: 64 });
+  await fc.assert(
+    fc.asyncProperty(
+      orders,
+      fc.constantFrom(V1, V2, PLANAR, packQuantized),
+      async (columns, format) => {
+        using random = randomWeight(backend, grid({ groupSize: 16, bits: 4 }), [32, 64]);
+        using weight = raised(random);
+        const tensors = await encoded(format, ordered(weight, Int32Array.from(columns)), backend);
+        await withCheckpoint(backend, tensors, {}, async (checkpoint) => {
+          using read = await format.decode(checkpoint, linear(32, 64), stored(4, 16), backend);
+          const [theirs, ours] = [
+            backend.downloadBytes(read.codes),
+            backend.downloadBytes(weight.codes),
+          ];
+          // Inputs may change places within a group, and their codes with them.
+          const order = read.inputOrder ?? Int32Array.from({ length: 64 }, (_, k) => k);
+          for (let n = 0; n < 32; n++) {
+            for (let j = 0; j < 64; j++) {
+              const at = columns.indexOf(order[j]!);
+              assert.equal(theirs[n * 64 + j], ours[n * 64 + at]);
+              assert.equal(Math.floor(at / 16), Math.floor(j / 16));
+            }
+          }
+          assert.deepEqual(backend.download(read.scales), backend.download(weight.scales));
+          assert.deepEqual(backend.downloadBytes(read.zeros), backend.downloadBytes(weight.zeros));
+        });
+      },
+    ),
+    { numRuns: 20 },
+  );
+});
+
+Deno.test("a g_idx of -1 says nothing", async () => {
+  using weight = randomWeight(backend, grid(), [16, 32]);
+  const tensors = await encoded(packQuantized, weight, backend);
+  tensors["l.weight_g_idx"] = ["I32", [32], new Int32Array(32).fill(-1)];
+  await withCheckpoint(backend, tensors, {}, async (checkpoint) => {
+    using read = await packQuantized.decode(checkpoint, linear(16, 32), stored(4, 8), backend);
+    assert.equal(read.inputOrder, undefined);
+    assertSameWeight(read, weight, backend);
+  });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeBase64 } from "./base64.ts";
+import { decodeBase64 } from "../../golden/base64.ts";
 import { dequantizeBlocks } from "../../../core/gguf/dequantize_blocks.ts";
 import { GGML_TYPES, ggmlBytes, type GgmlType } from "../../../core/gguf/ggml_type.ts";
 import golden from "../../golden/ggml_blocks.json" with { type: "json" };
