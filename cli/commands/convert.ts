@@ -23,7 +23,7 @@ export const convertCommand = command(
     model: modelArgument,
     format: option("--format", string({ metavar: "NAME" }), {
       description:
-        message`awq-gemm, awq-gemv, gptq, gptq-v2, pack-quantized (compressed-tensors), gguf or dequantized`,
+        message`awq-gemm, awq-gemv, gptq, gptq-v2, gptq-p, pack-quantized (compressed-tensors), gguf or dequantized`,
     }),
     out: option("--out", string({ metavar: "PATH" }), {
       description: message`Directory to write, or the file for gguf; must not exist yet`,

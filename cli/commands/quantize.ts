@@ -58,7 +58,7 @@ export const quantizeCommand = command(
     format: optional(
       option("--format", string({ metavar: "NAME" }), {
         description:
-          message`How the result is stored: awq-gemm, awq-gemv, gptq, gptq-v2, pack-quantized (compressed-tensors), gguf, int-quantized (8-bit activations) or dequantized (awq-gemm; for smoothquant int-quantized)`,
+          message`How the result is stored: awq-gemm, awq-gemv, gptq, gptq-v2, gptq-p, pack-quantized (compressed-tensors), gguf, int-quantized (8-bit activations) or dequantized (awq-gemm; for smoothquant int-quantized)`,
       }),
     ),
     out: option("--out", string({ metavar: "DIR" }), {

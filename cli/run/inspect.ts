@@ -40,7 +40,7 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
     ? [...new Set(found.linears.map(({ stored }) => stored))].join(", ")
     : `${found.bits ?? "mixed"} bits in ${
       found.groupSize === -1 ? "whole rows" : `groups of ${found.groupSize ?? "several sizes"}`
-    }`;
+    }${found.linears.some(({ ordered }) => ordered) ? " out of order (desc_act)" : ""}`;
   printLine(
     `${args.model}: ${found.family}, ${found.blocks} blocks, ${found.format}, ${grid}${activations}`,
   );

@@ -7,6 +7,7 @@
 import type { ActivationFormat } from "../activation_format.ts";
 import type { Model } from "../model/model.ts";
 import { sizeOf } from "../tensor.ts";
+import { isOrdered } from "./is_ordered.ts";
 import { storedFormat } from "./stored_format.ts";
 
 /** One linear of a report. */
@@ -21,6 +22,8 @@ export interface InspectedLinear {
   readonly bits: number;
   /** Inputs that share a scale; null where it is plain. */
   readonly groupSize: number | null;
+  /** Whether its groups are not of neighbouring inputs (act-order, `desc_act`). */
+  readonly ordered: boolean;
   /** How its inputs are rounded at run time; null where they are not. A fixed scale is not told. */
   readonly activation: ActivationFormat | null;
   /** Bytes of everything stored for it. */
@@ -91,6 +94,7 @@ export function inspectModel(model: Model): Inspection {
         : quantized?.format ?? "",
       bits: stored?.bits ?? (bytes * 8) / weights,
       groupSize: stored?.groupSize ?? null,
+      ordered: isOrdered(model, linear),
       activation: stored?.activation ?? null,
       bytes,
     };

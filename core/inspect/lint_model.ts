@@ -7,6 +7,7 @@
 import type { Model, StoredLinear } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { type FormatSupport, type LintTarget, TARGETS, type TargetSupport } from "./lint_target.ts";
+import { isOrdered } from "./is_ordered.ts";
 import { storedFormat } from "./stored_format.ts";
 import { lintParallel, type ParallelFit } from "./lint_parallel.ts";
 
@@ -75,7 +76,9 @@ export function lintModel(model: Model, target: LintTarget): LintReport {
     ...lintNote(target, support),
     ...lintBits(target, support, linears),
     ...lintSymmetry(target, support, linears),
+    ...lintZeroPoints(target, support, linears),
     ...lintGroups(target, support, linears),
+    ...lintOrder(target, engine, model, linears),
     ...lintShapes(target, support, linears),
     ...lintFused(target, engine, model),
   ];
@@ -135,6 +138,40 @@ function lintSymmetry(
     `${target} reads only symmetric grids in this format: quantize with --symmetric, or convert to ` +
     `awq-gemm or pack-quantized`;
   return [{ severity: "error", message, linears: namesOf(wrong) }];
+}
+
+/** Kernels with zero points know fewer bits than those without. */
+function lintZeroPoints(
+  target: string,
+  { zeroPointBits }: FormatSupport,
+  linears: readonly Stored[],
+): LintFinding[] {
+  const wrong = linears.filter(({ stored }) =>
+    zeroPointBits !== undefined && !stored.symmetric && !zeroPointBits.includes(stored.bits)
+  );
+  if (wrong.length === 0 || zeroPointBits === undefined) return [];
+  const found = [...new Set(wrong.map(({ stored }) => stored.bits))].join(" and ");
+  const message =
+    `the kernels of ${target} for asymmetric grids have ${
+      zeroPointBits.join(", ")
+    } bits, not ${found}: ` +
+    `quantize these with --symmetric`;
+  return [{ severity: "error", message, linears: namesOf(wrong) }];
+}
+
+/** Groups of inputs that are not neighbours. */
+function lintOrder(
+  target: string,
+  { tensorParallel }: TargetSupport,
+  model: Model,
+  linears: readonly Stored[],
+): LintFinding[] {
+  const found = linears.filter(({ info }) => tensorParallel && isOrdered(model, info));
+  if (found.length === 0) return [];
+  const message =
+    `${target} has the inputs of these put in order at run time (desc_act), and on several devices the scales of o ` +
+    `and down whole on each, without its newest kernels: slower than groups of neighbours`;
+  return [{ severity: "warning", message, linears: namesOf(found) }];
 }
 
 function lintGroups(

@@ -15,6 +15,8 @@ export interface FormatSupport {
   readonly newerBits?: readonly number[];
   /** Whether it reads only symmetric grids. */
   readonly symmetricOnly?: boolean;
+  /** Bits of its kernels for asymmetric grids; undefined for all that it reads. */
+  readonly zeroPointBits?: readonly number[];
   /** Group sizes that its kernels know, -1 for whole rows; undefined for any. */
   readonly groups?: readonly number[];
   /** Outputs and inputs must be multiples of these for its fast kernels. */
@@ -56,6 +58,7 @@ const MARLIN_GPTQ: FormatSupport = {
 const MARLIN_PACKED: FormatSupport = {
   bits: [4, 8],
   newerBits: [2, 3, 5, 6, 7],
+  zeroPointBits: [4],
   groups: MARLIN_GROUPS,
   fastShape: MARLIN_SHAPE,
   mixed: true,
@@ -76,6 +79,7 @@ export const TARGETS: Readonly<Record<LintTarget, TargetSupport>> = {
       },
       "pack-quantized": MARLIN_PACKED,
       "int-quantized": { bits: [8], mixed: true },
+      "mixed-precision": { bits: [4, 8], zeroPointBits: [4], mixed: true },
       "gguf": { mixed: true, note: "give it the tokenizer of the original" },
     },
     fused: FUSED,
@@ -105,6 +109,7 @@ export const TARGETS: Readonly<Record<LintTarget, TargetSupport>> = {
         mixed: true,
         note: "through compressed-tensors, which unpacks it",
       },
+      "mixed-precision": { mixed: true, note: "through compressed-tensors, which unpacks it" },
       "gguf": { mixed: true, note: "dequantized as it is loaded" },
     },
     fused: [],

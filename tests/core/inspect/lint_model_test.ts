@@ -16,6 +16,7 @@ function model(
   format: string,
   of: (linear: LinearInfo) => StoredLinear | undefined,
   change: { mlp?: number; heads?: number; kvHeads?: number } = {},
+  owners?: Int32Array,
 ): Model {
   const { mlp = 11008, heads = 32, kvHeads = 32 } = change;
   const shapes: Record<string, readonly [number, number]> = {
@@ -37,7 +38,16 @@ function model(
   }));
   const quantization = { format, bits: null, groupSize: null, of };
   const config = { blocks: 1, heads, kvHeads };
-  return { directory: "m", quantization, config, linears } as unknown as Model;
+  const entry = { dtype: "I32", shape: [owners?.length] };
+  const entries = new Map(owners === undefined ? [] : [["l.q.g_idx", entry]]);
+  const checkpoint = {
+    directory: "m",
+    entries,
+    tensor: () => ({ dtype: "I32", [Symbol.dispose]: () => {} }),
+  };
+  const backend = { downloadBytes: () => new Uint8Array(owners?.slice().buffer ?? []) };
+  const parts = { directory: "m", quantization, config, linears, checkpoint, backend };
+  return parts as unknown as Model;
 }
 
 const GOOD: StoredLinear = { bits: 4, groupSize: 128, symmetric: true };
@@ -97,6 +107,50 @@ Deno.test("lintModel() sees asymmetric grids, bits, groups and shapes that do no
   const odd = lintModel(model("awq-gemm", () => GOOD, { mlp: 11040 }), "vllm");
   assert.match(messages(odd)[0] ?? "", /outputs that divide by 64 and inputs that divide by 128/);
   assert.deepEqual(odd.findings[0]?.linears, ["l.gate", "l.up", "l.down"]);
+});
+
+Deno.test("lintModel() sees zero points of other than 4 bits, which kernels do not have", () => {
+  const asymmetric = { ...GOOD, symmetric: false };
+  for (const target of ["vllm", "sglang"] as const) {
+    const eight = lintModel(model("pack-quantized", () => ({ ...asymmetric, bits: 8 })), target);
+    assert.equal(eight.loads, false);
+    assert.match(
+      messages(eight)[0] ?? "",
+      /error: the kernels .* asymmetric grids have 4 bits, not 8/,
+    );
+    assert.equal(lintModel(model("pack-quantized", () => asymmetric), target).loads, true);
+    const plain = lintModel(model("pack-quantized", () => ({ ...GOOD, bits: 8 })), target);
+    assert.equal(plain.loads, true);
+  }
+  const unpacked = lintModel(
+    model("pack-quantized", () => ({ ...asymmetric, bits: 8 })),
+    "transformers",
+  );
+  assert.equal(unpacked.loads, true);
+});
+
+Deno.test("lintModel() warns of groups out of order where linears are spread over devices", () => {
+  const owners = Int32Array.from({ length: 4096 }, (_, k) => k % 32);
+  const report = lintModel(model("gptq", () => GOOD, {}, owners), "vllm");
+  assert.equal(report.loads, true);
+  assert.match(messages(report)[0] ?? "", /warning: vllm has the inputs .* \(desc_act\)/);
+  assert.deepEqual(report.findings[0]?.linears, ["l.q"]);
+  const natural = owners.map((_, k) => Math.floor(k / 128));
+  assert.deepEqual(lintModel(model("gptq", () => GOOD, {}, natural), "vllm").findings, []);
+  const transformers = lintModel(model("gptq", () => GOOD, {}, owners), "transformers");
+  assert.ok(messages(transformers).every((message) => !message.includes("desc_act")));
+});
+
+Deno.test("lintModel() knows layouts of one tool alone, and several layouts in one checkpoint", () => {
+  for (const target of ["vllm", "sglang", "transformers"] as const) {
+    const planar = lintModel(model("gptq-p", () => ({ ...GOOD, bits: 6 })), target);
+    assert.match(messages(planar)[0] ?? "", new RegExp(`error: ${target} does not read gptq-p`));
+  }
+  const rows = ({ shape, role }: LinearInfo): StoredLinear =>
+    role === "down" ? GOOD : { ...GOOD, bits: 8, groupSize: shape[1] };
+  assert.equal(lintModel(model("mixed-precision", rows), "vllm").loads, true);
+  const five = lintModel(model("mixed-precision", () => ({ ...GOOD, bits: 5 })), "vllm");
+  assert.equal(five.loads, false);
 });
 
 Deno.test("lintModel() sees joined linears that are stored differently", () => {
