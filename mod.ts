@@ -72,7 +72,9 @@ export type {
   ExportedLinear,
   ExportFormat,
   LinearFormat,
+  ReadFormat,
   StoredTensor,
+  StoredWeight,
 } from "./core/export/types.ts";
 export type { GridHelpers, GridOptions } from "./core/grid_helpers.ts";
 export { type FetchedModel, fetchModel, type FetchModelOptions } from "./core/hub/fetch_model.ts";
