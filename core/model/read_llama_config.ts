@@ -8,6 +8,7 @@ import type { JsonObject } from "../checkpoint/types.ts";
 import type { ModelConfig, RopeConfig } from "./config.ts";
 import { ConfigReader, type NumberRange } from "./config_reader.ts";
 import type { LlamaLike } from "./families/llama_like.ts";
+import { readActivation } from "./read_activation.ts";
 import { readRope } from "./read_rope.ts";
 
 /** The sizes of a model that has rotary embedding. */
@@ -17,14 +18,6 @@ const WIDTH: NumberRange = { min: 1, max: 2 ** 20 };
 const LENGTH: NumberRange = { min: 1, max: 2 ** 31 - 1 };
 const TOKEN: NumberRange = { min: 0, max: 2 ** 31 - 1 };
 const INDEX: NumberRange = { min: 0, max: 2 ** 16 };
-
-const ACTIVATIONS: Readonly<Record<string, ModelConfig["activation"]>> = {
-  silu: "silu",
-  swish: "silu",
-  gelu: "gelu",
-  gelu_new: "gelu_tanh",
-  gelu_pytorch_tanh: "gelu_tanh",
-};
 
 /** Sizes and switches, each checked; what is absent gets the value that transformers assumes. */
 export function readLlamaConfig(raw: JsonObject, family: LlamaLike): LlamaConfig {
@@ -38,7 +31,6 @@ export function readLlamaConfig(raw: JsonObject, family: LlamaLike): LlamaConfig
   const headDim = readHeadDim(reader, hiddenSize, heads);
   const blocks = reader.integer("num_hidden_layers", { min: 1, max: 2 ** 16 });
   const maxPositions = reader.integer("max_position_embeddings", LENGTH, family.maxPositions);
-  const activation = reader.string("hidden_act", "silu");
   return {
     architecture:
       reader.strings("architectures")?.find((name) => family.architectures.includes(name)) ??
@@ -51,9 +43,7 @@ export function readLlamaConfig(raw: JsonObject, family: LlamaLike): LlamaConfig
     kvHeads,
     headDim,
     normEps: reader.number("rms_norm_eps", { min: 0, max: 1 }, 1e-6),
-    activation: Object.hasOwn(ACTIVATIONS, activation)
-      ? ACTIVATIONS[activation]!
-      : reader.fail("hidden_act", `must be ${Object.keys(ACTIVATIONS).join(", ")}`),
+    activation: readActivation(reader, "hidden_act", "silu"),
     tiedEmbeddings: reader.boolean("tie_word_embeddings", false),
     maxPositions,
     windows: readWindows(reader, family, blocks),

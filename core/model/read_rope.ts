@@ -11,6 +11,14 @@ const POSITIVE: NumberRange = { min: 1e-6, max: 1e12 };
 const BASE: NumberRange = { min: 2, max: 1e12 };
 const LENGTH: NumberRange = { min: 1, max: 2 ** 31 };
 
+/** What a family's `config.json` says in its own way. */
+export interface RopeKeys {
+  /** Where the base is, if not under `rope_theta`. */
+  readonly theta?: string;
+  /** Key of the part of a head that is rotated, and that part where it is absent. Default: all of it, and nothing else. */
+  readonly partial?: { readonly key: string; readonly fallback: number };
+}
+
 /**
  * Reads `rope_parameters` (transformers 5), or `rope_scaling` and `rope_theta` (before); in both the
  * rule is named by `rope_type` or `type`. What is absent gets the value that transformers assumes.
@@ -21,6 +29,7 @@ export function readRope(
   config: ConfigReader,
   headDim: number,
   maxPositions: number,
+  keys: RopeKeys = {},
 ): RopeConfig {
   const scaling = config.object("rope_scaling");
   const rope = scaling ?? config.object("rope_parameters") ?? new ConfigReader({});
@@ -31,17 +40,39 @@ export function readRope(
   }
   const theta = rope.has("rope_theta")
     ? rope.number("rope_theta", BASE)
-    : config.number("rope_theta", BASE, 10000);
-  for (const reader of [config, rope]) {
-    if (reader.number("partial_rotary_factor", { min: 0, max: 1 }, 1) !== 1) {
-      reader.fail("partial_rotary_factor", "must be 1 for this family");
-    }
-  }
+    : config.number(keys.theta ?? "rope_theta", BASE, 10000);
+  const rotated = readRotated(config, rope, headDim, keys);
   const key = rope.has("rope_type") ? "rope_type" : "type";
   const rule = rope.string(key, "default");
   const [kind, parameters] = readRule(rule, rope, config, maxPositions) ??
     rope.fail(key, "must be default, linear, dynamic, llama3 or yarn");
-  return { theta, scaling: kind, parameters, rotated: headDim };
+  return { theta, scaling: kind, parameters, rotated };
+}
+
+/** Channels of a head that are rotated. */
+function readRotated(
+  config: ConfigReader,
+  rope: ConfigReader,
+  headDim: number,
+  { partial }: RopeKeys,
+): number {
+  const PART: NumberRange = { min: 0, max: 1 };
+  if (partial === undefined) {
+    for (const reader of [config, rope]) {
+      if (reader.number("partial_rotary_factor", PART, 1) !== 1) {
+        reader.fail("partial_rotary_factor", "must be 1 for this family");
+      }
+    }
+    return headDim;
+  }
+  const [reader, key] = rope.has("partial_rotary_factor")
+    ? [rope, "partial_rotary_factor"]
+    : [config, partial.key];
+  const rotated = Math.trunc(headDim * reader.number(key, PART, partial.fallback));
+  if (rotated < 2 || rotated % 2 !== 0) {
+    reader.fail(key, `must make an even part of a head's ${headDim} channels but makes ${rotated}`);
+  }
+  return rotated;
 }
 
 function readRule(

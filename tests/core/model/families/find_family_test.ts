@@ -71,7 +71,7 @@ Deno.test("readConfig() refuses values that make no model and names the key", ()
     ["head_dim", 0],
     ["rms_norm_eps", "1e-5"],
     ["rms_norm_eps", -1],
-    ["hidden_act", "relu"],
+    ["hidden_act", "tanh"],
     ["hidden_act", "toString"],
     ["tie_word_embeddings", 1],
     ["attention_bias", "yes"],

@@ -1,0 +1,33 @@
+/**
+ * Reads the name of an activation function from `config.json`.
+ *
+ * @module
+ */
+
+import type { Activation } from "../backend.ts";
+import type { ConfigReader } from "./config_reader.ts";
+
+/** By the names that transformers gives them. */
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_new: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  gelu_pytorch_tanh: "gelu_tanh",
+  relu: "relu",
+  relu2: "relu2",
+  quick_gelu: "quick_gelu",
+};
+
+/**
+ * The function that `key` names.
+ *
+ * @param fallback Its name where the key is absent.
+ * @throws {SalientError} `input` if it is none that Salient has.
+ */
+export function readActivation(reader: ConfigReader, key: string, fallback: string): Activation {
+  const name = reader.string(key, fallback);
+  if (Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name]!;
+  reader.fail(key, `must be ${Object.keys(ACTIVATIONS).join(", ")}`);
+}
