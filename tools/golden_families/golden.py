@@ -2,7 +2,8 @@
 
 A case is the config.json of a tiny model. Its tensors are named and shaped as transformers saves them, and
 their values come from an integer hash of name and index (the formula of tests/tiny_model.ts), so only the
-configuration, the names, the token ids and some rows of the logits are kept. Attention is the eager one.
+configuration, the names, the token ids and some rows of the logits are kept. Attention is the eager one, or what
+ATTENTION of the module says of a case.
 
     pip install torch transformers safetensors
     python tools/golden_families/golden.py MODULE [CASE...]     # MODULE.py in this folder has CASES
@@ -58,19 +59,19 @@ def digits(values: torch.Tensor) -> str:
     return " ".join(f"{v:.7g}" for v in values.flatten().tolist())
 
 
-def golden(name: str, case: dict) -> dict:
+def golden(name: str, case: dict, attention: str) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         (path / "config.json").write_text(json.dumps(case))
         config = AutoConfig.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=torch.float32)
         model.save_pretrained(folder)
         stored = load_file(path / "model.safetensors")
         tensors = {key: parameter(key, tuple(value.shape)) for key, value in stored.items()}
         save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
         (path / "config.json").write_text(json.dumps(case))
         model = AutoModelForCausalLM.from_pretrained(
-            folder, attn_implementation="eager", dtype=torch.float32
+            folder, attn_implementation=attention, dtype=torch.float32
         ).eval()
         vocab = tensors_vocab(config)
         ids = [(7 + 13 * i + 5 * i * i) % vocab for i in range(LENGTH)]
@@ -98,7 +99,8 @@ def main() -> None:
     for name, case in module.CASES.items():
         if len(sys.argv) > 2 and name not in sys.argv[2:]:
             continue
-        (OUT / f"{name}.json").write_text(json.dumps(golden(name, case), indent=1) + "\n")
+        attention = getattr(module, "ATTENTION", {}).get(name, "eager")
+        (OUT / f"{name}.json").write_text(json.dumps(golden(name, case, attention), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,24 +18,25 @@ export interface DecoderKeys {
   readonly architectures: KeyNames;
   /** Width of the residual stream. */
   readonly hiddenSize: KeyNames;
-  /** Width inside the MLP: absent or null for four times the stream's. */
-  readonly intermediateSize: KeyNames;
+  /** Width inside the MLP: four times the stream's where it is absent, null or has no key. */
+  readonly intermediateSize?: string;
   /** Number of blocks. */
   readonly blocks: KeyNames;
   /** Query heads. */
   readonly heads: KeyNames;
   /** Longest sequence. */
   readonly maxPositions: { readonly names: KeyNames; readonly fallback: number };
-  /** Added to the variance in a norm; absent for 1e-5. */
-  readonly normEps: string;
-  /** Function inside the MLP. */
-  readonly activation: { readonly name: string; readonly fallback: string };
+  /** Added to the variance in a norm: 1e-5 where it is absent or has no key. */
+  readonly normEps?: string;
+  /** Function inside the MLP: the fallback where it is absent or has no key. */
+  readonly activation: { readonly name?: string; readonly fallback: string };
   /** Whether the head is the embedding where `tie_word_embeddings` is absent. */
   readonly tied: boolean;
 }
 
 const WIDTH: NumberRange = { min: 1, max: 2 ** 20 };
 const LENGTH: NumberRange = { min: 1, max: 2 ** 31 - 1 };
+const EPSILON: NumberRange = { min: 0, max: 1 };
 const TOKEN: NumberRange = { min: 0, max: 2 ** 31 - 1 };
 
 /**
@@ -56,13 +57,17 @@ export function readDecoderConfig(raw: JsonObject, keys: DecoderKeys): ModelConf
         keys.architectures[0],
     vocabSize: reader.integer("vocab_size", { min: 1, max: 2 ** 24 }),
     hiddenSize,
-    intermediateSize: reader.integer(pick(reader, keys.intermediateSize), WIDTH, 4 * hiddenSize),
+    intermediateSize: keys.intermediateSize === undefined
+      ? 4 * hiddenSize
+      : reader.integer(keys.intermediateSize, WIDTH, 4 * hiddenSize),
     blocks,
     heads,
     kvHeads: heads,
     headDim: hiddenSize / heads,
-    normEps: reader.number(keys.normEps, { min: 0, max: 1 }, 1e-5),
-    activation: readActivation(reader, activation.name, activation.fallback),
+    normEps: keys.normEps === undefined ? 1e-5 : reader.number(keys.normEps, EPSILON, 1e-5),
+    activation: activation.name === undefined
+      ? readActivation(new ConfigReader({}), "", activation.fallback)
+      : readActivation(reader, activation.name, activation.fallback),
     tiedEmbeddings: reader.boolean("tie_word_embeddings", keys.tied),
     maxPositions: reader.integer(
       pick(reader, maxPositions.names),
