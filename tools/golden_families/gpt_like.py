@@ -158,7 +158,7 @@ CASES = {
     | {
         "num_key_value_heads": 2,
         "qk_layernorm": True,
-        "partial_rotary_factor": 0.25,
+        "partial_rotary_factor": 0.75,
         "rope_theta": 1000.0,
         "rope_scaling": {"rope_type": "dynamic", "factor": 2.0},
         "max_position_embeddings": 16,

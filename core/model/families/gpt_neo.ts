@@ -88,7 +88,7 @@ function readWindows(raw: JsonObject, blocks: number): number[] {
   if (types?.length === blocks && known) {
     return types.map((type) => type === "local" ? window : 0);
   }
-  reader.fail(key, `must name one of global and local for each of the ${blocks} blocks`);
+  return reader.fail(key, `must name one of global and local for each of the ${blocks} blocks`);
 }
 
 /** The types of all blocks; undefined where the list is none, or is longer than the model. */
