@@ -160,8 +160,7 @@ CASES = {
         "qk_layernorm": True,
         "partial_rotary_factor": 0.75,
         "rope_theta": 1000.0,
-        "rope_scaling": {"rope_type": "dynamic", "factor": 2.0},
-        "max_position_embeddings": 16,
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16},
     },
     "falcon_7b": FALCON,
     "falcon_40b": FALCON

@@ -54,7 +54,7 @@ export async function writeFamilyModel(
 }
 
 /** As `parameter` of tools/golden_families/golden.py. */
-function familyParameter(name: string, shape: readonly number[]): Float32Array {
+export function familyParameter(name: string, shape: readonly number[]): Float32Array {
   const values = mix(name, shape.reduce((a, b) => a * b, 1));
   const [offset, scale] = name.endsWith("bias")
     ? [0, 0.5]

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { findFamily } from "../../../../core/model/families/find_family.ts";
+import { families, findFamily } from "../../../../core/model/families/find_family.ts";
 import { TINY_LLAMA } from "../../../tiny_model.ts";
 
-Deno.test("findFamily() knows every family by its architecture", () => {
-  const names = ["Llama", "Mistral", "Qwen2", "Qwen3"].map((name) =>
-    findFamily({ architectures: [`${name}ForCausalLM`] }).name
-  );
-  assert.deepEqual(names, ["llama", "mistral", "qwen2", "qwen3"]);
+Deno.test("findFamily() knows every family by each of its architectures", () => {
+  for (const family of families) {
+    for (const name of family.architectures) {
+      assert.equal(findFamily({ architectures: ["Other", name] }).name, family.name);
+    }
+  }
+  const names = families.map(({ name }) => name);
+  assert.deepEqual(names, [...new Set(names)].sort());
 });
 
 Deno.test("findFamily() refuses an unknown architecture and lists those it knows", () => {
