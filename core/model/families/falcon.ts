@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ModelConfig } from "../config.ts";
+import type { ModelConfig, RopeConfig } from "../config.ts";
 import { ConfigReader } from "../config_reader.ts";
 import type { Family } from "../family.ts";
 import type { NormSpec } from "../layout.ts";
@@ -61,6 +61,7 @@ export const falcon: Family = {
       plainMlpPiece({ ...shared, norm: shape === "one norm" ? "attention" : "mlp" }),
     ]);
     const scale = 1 / Math.sqrt(headDim);
+    const ropes: Record<string, RopeConfig> = rope === undefined ? {} : { default: rope };
     // The biases are added before the scores are scaled.
     const positions = rope === undefined
       ? { slopes: alibiSlopes(heads).map((slope) => slope * scale) }
@@ -72,7 +73,7 @@ export const falcon: Family = {
         finalNorm: layerNorm(config, "final", `${prefix}ln_f`),
         head: "lm_head.weight",
       },
-      ropes: rope === undefined ? {} : { default: rope },
+      ropes,
       block: (index) => ({
         ...pieces,
         name: `${prefix}h.${index}`,
