@@ -36,7 +36,14 @@ async function normRows(
     readonly bias?: Tensor | undefined;
   },
 ): Promise<Tensor> {
-  if (spec.kind === "layer") return await ops.layerNorm(x, weight, bias, spec.eps);
+  if (spec.kind === "layer") {
+    if (weight === undefined || (spec.offset ?? 0) === 0) {
+      return await ops.layerNorm(x, weight, bias, spec.eps);
+    }
+    const factors = ops.download(weight).map((value) => value + (spec.offset ?? 0));
+    using full = ops.upload(factors, "F32", weight.shape);
+    return await ops.layerNorm(x, full, bias, spec.eps);
+  }
   if (weight !== undefined) return await ops.rmsNorm(x, weight, spec.eps, spec.offset ?? 0);
   const length = x.shape[1] ?? 0;
   using ones = ops.upload(new Float32Array(length).fill(1), "F32", [length]);

@@ -15,6 +15,8 @@ export interface EndsLayout {
   readonly embeddingSize?: number;
   /** Multiplies the embedding. Default 1. */
   readonly embeddingScale?: number;
+  /** Whether that factor is rounded to the embedding's type before. Default false. */
+  readonly embeddingScaleRounded?: boolean;
   /** Learned positions [rows, hiddenSize]: token t gets row t + offset. */
   readonly positions?: { readonly name: string; readonly offset: number; readonly rows: number };
   /** [hiddenSize, embeddingSize], where they differ. */

@@ -33,7 +33,8 @@ export class Attention {
     const rows = rowsPerSequence(x, options, caches);
     const start = options.start ?? caches?.[0]?.length ?? 0;
     await options.observe?.("attention", x);
-    using heads = await this.#projection.project(x, { start, rows }, options);
+    const length = Math.max(start + rows, options.length ?? 0);
+    using heads = await this.#projection.project(x, { start, rows, length }, options);
     const { query, key, value } = heads;
     using mixed = caches === undefined
       ? await this.#parts.ops.attention(query, key, value, {

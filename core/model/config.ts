@@ -11,9 +11,11 @@ export interface RopeConfig {
   /** Base of the frequencies. */
   readonly theta: number;
   /** Which rule changes them. */
-  readonly scaling: "default" | "linear" | "dynamic" | "llama3" | "yarn";
+  readonly scaling: "default" | "linear" | "dynamic" | "llama3" | "yarn" | "longrope";
   /** The rule's numbers, by their Hugging Face names. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** Of `longrope`: what divides the frequency of each pair, up to the original length and beyond it. */
+  readonly factors?: { readonly short: readonly number[]; readonly long: readonly number[] };
   /** Channels of a head that are rotated. */
   readonly rotated: number;
 }

@@ -42,6 +42,12 @@ export class ConfigReader {
     return Object.hasOwn(this.#object, key);
   }
 
+  /** Whether the key's value is one of these. */
+  holds(key: string, values: readonly Json[]): boolean {
+    const value = this.#value(key);
+    return value !== undefined && values.includes(value);
+  }
+
   /** A whole number. */
   integer(key: string, range: NumberRange, fallback?: number): number {
     const value = this.#value(key) ?? fallback;
@@ -93,6 +99,16 @@ export class ConfigReader {
       this.fail(key, `must be a whole number from ${range.min} to ${range.max}, or a list of them`);
     }
     return list as readonly number[];
+  }
+
+  /** A list of numbers, or undefined if the key is absent. */
+  numbers(key: string, range: NumberRange): readonly number[] | undefined {
+    const value = this.#value(key);
+    if (value === undefined) return undefined;
+    const isGood = Array.isArray(value) &&
+      value.every((item) => Number.isFinite(item) && !outside(item as number, range));
+    if (!isGood) this.fail(key, `must be a list of numbers from ${range.min} to ${range.max}`);
+    return value as readonly number[];
   }
 
   /** A reader of the object under a key, or undefined if the key is absent or null. */

@@ -23,6 +23,8 @@ export interface RowPlace {
   readonly start: number;
   /** Rows of each sequence. */
   readonly rows: number;
+  /** Tokens that each sequence will have. */
+  readonly length: number;
 }
 
 /** Makes the heads of a block, and puts together what attention has made of them. */

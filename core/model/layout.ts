@@ -72,10 +72,10 @@ export interface ResidualSpec {
   readonly readers: readonly { readonly norm: string; readonly linears: readonly string[] }[];
   /** The linears whose output is added to it. */
   readonly writers: readonly string[];
-  /** The linear that makes the values of each head. */
-  readonly values: string;
+  /** The linear that makes the values of each head; undefined where it makes more than them. */
+  readonly values?: string;
   /** The linear that reads what attention has made of them, head by head. */
-  readonly output: string;
+  readonly output?: string;
 }
 
 /** Where queries, keys and values come from. */

@@ -57,6 +57,11 @@ export interface BlockRun {
   readonly sequences: number;
   /** Position of each sequence's first row. Default: rows in the cache, else 0. */
   readonly start?: number;
+  /**
+   * Tokens that each sequence will have after this run and those that follow it at once: a prompt that is run in pieces. Some
+   * rotary embeddings depend on it. Default: this run's last.
+   */
+  readonly length?: number;
   /** Keys and values of the tokens before; needs `sequences` 1. */
   readonly cache?: KvCache;
   /** One cache for each sequence, all equally full, in place of `cache`. */

@@ -97,7 +97,7 @@ export class ModelEnds implements Disposable {
     }
     const backend = this.#backend;
     let hidden = await backend.embed(this.#tensor("embedding"), ids);
-    const scale = ends.embeddingScale ?? 1;
+    const scale = await this.#embeddingScale();
     if (scale !== 1) {
       const factors = new Float32Array(hidden.shape[1] ?? 0).fill(scale);
       hidden = await replaced(hidden, (x) => backend.scaleColumns(x, factors));
@@ -155,6 +155,16 @@ export class ModelEnds implements Disposable {
     const tensor = this.#tensors.get(part);
     if (tensor === undefined) throw new SalientError("failed", `The model has no ${part}`);
     return tensor;
+  }
+
+  /** What the embedding is multiplied by. */
+  async #embeddingScale(): Promise<number> {
+    const { embeddingScale = 1, embeddingScaleRounded = false } = this.#architecture.ends;
+    const { dtype } = this.#tensor("embedding");
+    if (!embeddingScaleRounded || (dtype !== "F16" && dtype !== "BF16")) return embeddingScale;
+    using exact = this.#backend.upload(Float32Array.of(embeddingScale), "F32", [1]);
+    using rounded = await this.#backend.cast(exact, dtype);
+    return this.#backend.download(rounded)[0] ?? embeddingScale;
   }
 
   /** Rows of the table of positions, for each sequence from `start` on. */

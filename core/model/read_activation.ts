@@ -24,10 +24,17 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
  * The function that `key` names.
  *
  * @param fallback Its name where the key is absent.
+ * @param own Names that mean something else in this family.
  * @throws {SalientError} `input` if it is none that Salient has.
  */
-export function readActivation(reader: ConfigReader, key: string, fallback: string): Activation {
+export function readActivation(
+  reader: ConfigReader,
+  key: string,
+  fallback: string,
+  own: Readonly<Record<string, Activation>> = {},
+): Activation {
+  const known = { ...ACTIVATIONS, ...own };
   const name = reader.string(key, fallback);
-  if (Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name]!;
-  reader.fail(key, `must be ${Object.keys(ACTIVATIONS).join(", ")}`);
+  if (Object.hasOwn(known, name)) return known[name]!;
+  reader.fail(key, `must be ${Object.keys(known).join(", ")}`);
 }

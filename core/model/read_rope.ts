@@ -17,13 +17,15 @@ export interface RopeKeys {
   readonly theta?: string;
   /** Key of the part of a head that is rotated, and that part where it is absent. Default: all of it, and nothing else. */
   readonly partial?: { readonly key: string; readonly fallback: number };
+  /** Which blocks are meant, where blocks with a window have angles of their own. Default: all. */
+  readonly layerType?: "full_attention" | "sliding_attention";
 }
 
 /**
  * Reads `rope_parameters` (transformers 5), or `rope_scaling` and `rope_theta` (before); in both the
  * rule is named by `rope_type` or `type`. What is absent gets the value that transformers assumes.
  *
- * Rules: `default`, `linear`, `dynamic` (NTK), `llama3` and `yarn`; any other is an input error.
+ * Rules: `default`, `linear`, `dynamic` (NTK), `llama3`, `yarn` and `longrope` (or `su`); any other is an input error.
  */
 export function readRope(
   config: ConfigReader,
@@ -31,22 +33,48 @@ export function readRope(
   maxPositions: number,
   keys: RopeKeys = {},
 ): RopeConfig {
-  const scaling = config.object("rope_scaling");
-  const rope = scaling ?? config.object("rope_parameters") ?? new ConfigReader({});
-  for (const key of ["full_attention", "sliding_attention"]) {
-    if (rope.has(key)) {
-      rope.fail(key, "must be absent for this family: one rule holds for all layers");
-    }
-  }
+  const rope = ropeObject(config, keys.layerType);
   const theta = rope.has("rope_theta")
     ? rope.number("rope_theta", BASE)
     : config.number(keys.theta ?? "rope_theta", BASE, 10000);
   const rotated = readRotated(config, rope, headDim, keys);
   const key = rope.has("rope_type") ? "rope_type" : "type";
   const rule = rope.string(key, "default");
-  const [kind, parameters] = readRule(rule, rope, config, maxPositions) ??
-    rope.fail(key, "must be default, linear, dynamic, llama3 or yarn");
-  return { theta, scaling: kind, parameters, rotated };
+  // Early configurations of Phi-3 call it su or yarn.
+  if (rule === "longrope" || rule === "su" || (rule === "yarn" && rope.has("long_factor"))) {
+    return {
+      theta,
+      rotated,
+      scaling: "longrope",
+      ...readLong(rope, config, rotated, maxPositions),
+    };
+  }
+  const [scaling, parameters] = readRule(rule, rope, config, maxPositions) ??
+    rope.fail(key, "must be default, linear, dynamic, llama3, yarn or longrope");
+  return { theta, scaling, parameters, rotated };
+}
+
+/** The object that names the rule. */
+function ropeObject(config: ConfigReader, layerType: RopeKeys["layerType"]): ConfigReader {
+  const none = new ConfigReader({});
+  const types = ["full_attention", "sliding_attention"] as const;
+  if (layerType !== undefined) {
+    const nested = config.object("rope_parameters");
+    if (nested === undefined) {
+      return layerType === "full_attention" ? config.object("rope_scaling") ?? none : none;
+    }
+    if (!types.some((type) => nested.has(type))) {
+      config.fail("rope_parameters", `must have ${types.join(" and ")} for this family`);
+    }
+    return nested.object(layerType) ?? none;
+  }
+  const rope = config.object("rope_scaling") ?? config.object("rope_parameters") ?? none;
+  for (const type of types) {
+    if (rope.has(type)) {
+      rope.fail(type, "must be absent for this family: one rule holds for all layers");
+    }
+  }
+  return rope;
 }
 
 /** Channels of a head that are rotated. */
@@ -132,4 +160,26 @@ function readYarn(
     if (rope.has(key)) parameters[key] = rope.number(key, { min: 0, max: 1e6 });
   }
   return parameters;
+}
+
+/** LongRoPE (Ding et al. 2024): a factor for each pair of channels, one list for each of two ranges of lengths. */
+function readLong(
+  rope: ConfigReader,
+  config: ConfigReader,
+  rotated: number,
+  maxPositions: number,
+): Pick<RopeConfig, "parameters" | "factors"> {
+  const original = originalLength(rope, config, maxPositions);
+  const parameters: Record<string, number> = {
+    factor: rope.number("factor", { min: 1e-6, max: 1e6 }, maxPositions / original),
+    original_max_position_embeddings: original,
+  };
+  const key = "attention_factor";
+  if (rope.has(key)) parameters[key] = rope.number(key, { min: 0, max: 1e6 });
+  const [short = [], long = []] = ["short_factor", "long_factor"].map((key) => {
+    const factors = rope.numbers(key, POSITIVE);
+    if (factors?.length === rotated / 2) return factors;
+    rope.fail(key, `must be a list of ${rotated / 2} numbers, one for each pair of channels`);
+  });
+  return { parameters, factors: { short, long } };
 }

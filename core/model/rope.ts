@@ -20,8 +20,8 @@ export interface RopeFrequencies {
 }
 
 /**
- * The frequencies for a sequence of `length` tokens. Only the rule `dynamic` depends on the length: it
- * raises the base where the sequence is longer than `maxPositions`.
+ * The frequencies for a sequence of `length` tokens. Two rules depend on the length: `dynamic` raises the base where
+ * the sequence is longer than `maxPositions`, `longrope` takes other factors beyond the original length.
  */
 export function ropeFrequencies(
   config: RopeConfig,
@@ -43,14 +43,24 @@ export function ropeFrequencies(
       return plain(llama3Frequencies(config));
     case "yarn":
       return { frequencies: yarnFrequencies(config), magnitude: yarnMagnitude(config) };
+    case "longrope":
+      return { frequencies: longFrequencies(config, length), magnitude: longMagnitude(config) };
     default:
       return plain(baseFrequencies(config.theta, config.rotated));
   }
 }
 
-/** Whether a sequence of `length` tokens needs frequencies of its own. */
-export function dependsOnLength(config: RopeConfig, length: number, maxPositions: number): boolean {
-  return config.scaling === "dynamic" && length > maxPositions;
+/**
+ * Names the table that sequences of `length` tokens share: those of one name have the same frequencies. Undefined where
+ * each length has its own.
+ */
+export function ropeRange(
+  config: RopeConfig,
+  length: number,
+  maxPositions: number,
+): "short" | "long" | undefined {
+  if (config.scaling === "longrope") return length > originalOf(config) ? "long" : "short";
+  return config.scaling === "dynamic" && length > maxPositions ? undefined : "short";
 }
 
 /** cos and sin of `rows` positions from `start`: [rows, rotated], cos in the first half of a row. */
@@ -130,4 +140,25 @@ function yarnMagnitude(config: RopeConfig): number {
   }
   if (p.mscale && p.mscale_all_dim) return magnitude(p.mscale) / magnitude(p.mscale_all_dim);
   return magnitude(1);
+}
+
+function originalOf(config: RopeConfig): number {
+  return config.parameters.original_max_position_embeddings ?? Infinity;
+}
+
+/** LongRoPE (Ding et al. 2024): each pair's frequency is divided by a factor of its own. */
+function longFrequencies(config: RopeConfig, length: number): Float32Array {
+  const range = length > originalOf(config) ? "long" : "short";
+  const factors = config.factors?.[range] ?? [];
+  return Float32Array.from({ length: config.rotated / 2 }, (_, i) => {
+    const wave = f32(f32(config.theta) ** f32(2 * i / config.rotated));
+    return 1 / f32(f32(factors[i] ?? 1) * wave);
+  });
+}
+
+/** Its attention factor, from how far the context was stretched. */
+function longMagnitude(config: RopeConfig): number {
+  const { attention_factor: given, factor = 1 } = config.parameters;
+  if (given !== undefined) return given;
+  return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalOf(config)));
 }

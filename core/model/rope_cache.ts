@@ -7,7 +7,7 @@
 import type { Ops } from "../backend.ts";
 import type { Tensor } from "../tensor.ts";
 import type { RopeConfig } from "./config.ts";
-import { dependsOnLength, ropeFrequencies, ropeTable } from "./rope.ts";
+import { ropeFrequencies, ropeRange, ropeTable } from "./rope.ts";
 
 /** A table for one run of a block. Disposing it frees what was made for that run only. */
 export interface RopeLease extends Disposable {
@@ -22,8 +22,8 @@ export class RopeCache implements Disposable {
   readonly #ops: Pick<Ops, "upload">;
   readonly #config: RopeConfig;
   readonly #maxPositions: number;
-  // Every table made; runs that have not ended may still use the shorter ones.
-  readonly #tables: Tensor[] = [];
+  // Every table made, by range of lengths; runs that have not ended may still use the shorter ones.
+  readonly #tables = { short: [] as Tensor[], long: [] as Tensor[] };
 
   /** Nothing is made before the first run. */
   constructor(ops: Pick<Ops, "upload">, config: RopeConfig, maxPositions: number) {
@@ -32,28 +32,31 @@ export class RopeCache implements Disposable {
     this.#maxPositions = maxPositions;
   }
 
-  /** A table for `rows` positions from `start`. */
-  lease(start: number, rows: number): RopeLease {
-    const length = start + rows;
-    if (dependsOnLength(this.#config, length, this.#maxPositions)) {
+  /** A table for `rows` positions from `start` of a text of `length` tokens (start + rows if not given). */
+  lease(start: number, rows: number, length = start + rows): RopeLease {
+    const range = ropeRange(this.#config, length, this.#maxPositions);
+    if (range === undefined) {
       const table = this.#make(length, start, rows);
       return { table, start: 0, [Symbol.dispose]: () => table[Symbol.dispose]() };
     }
-    let table = this.#tables.at(-1);
+    const tables = this.#tables[range];
+    let table = tables.at(-1);
     const held = table?.shape[0] ?? 0;
     if (table === undefined || held < length) {
       // At least twice as long as the one before, so that all together stay small.
       const positions = Math.max(length, 2 * held, 64);
       const limit = this.#config.scaling === "dynamic" ? this.#maxPositions : Infinity;
       table = this.#make(length, 0, Math.min(positions, limit));
-      this.#tables.push(table);
+      tables.push(table);
     }
     return { table, start, [Symbol.dispose]: () => {} };
   }
 
   /** Frees all tables. */
   [Symbol.dispose](): void {
-    for (const table of this.#tables.splice(0)) table[Symbol.dispose]();
+    for (const tables of Object.values(this.#tables)) {
+      for (const table of tables.splice(0)) table[Symbol.dispose]();
+    }
   }
 
   #make(length: number, start: number, rows: number): Tensor {

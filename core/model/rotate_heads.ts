@@ -30,7 +30,7 @@ export async function rotateHeads(
   if (rope === undefined) return;
   const cache = parts.contents.ropes.get(rope.table);
   if (cache === undefined) throw new SalientError("failed", `No rotary table ${rope.table}`);
-  using lease = cache.lease(place.start, place.rows);
+  using lease = cache.lease(place.start, place.rows, place.length);
   for (const { x, heads, headDim } of all) {
     const interleaved = rope.interleaved ? { interleaved: true } : {};
     const shape = { heads, headDim, sequences, start: lease.start, ...interleaved };

@@ -141,8 +141,10 @@ async function rotateValues(
   const { ops, block } = changes;
   const { heads, kvHeads, headDim } = model.config;
   const { residual } = model.architecture.block(block.index);
-  if (residual === undefined) throw new SalientError("failed", "The family has no residual");
-  const { values, output } = residual;
+  const { values, output } = residual ?? {};
+  if (values === undefined || output === undefined) {
+    throw new SalientError("failed", "The family has no values that can be rotated");
+  }
   const { weight } = changes.linear(values);
   const turned = ops.zeros("F32", weight.shape);
   try {

@@ -106,7 +106,8 @@ class ModelEditor implements Disposable {
 
   async #rotateResidual(matrix: unknown): Promise<void> {
     const { model } = this.#run;
-    refuseFamily(model);
+    refuseBlocks(model, "stream");
+    refuseEnds(model);
     const { hiddenSize } = model.config;
     const given = await this.#check(matrix, hiddenSize, "rotateResidual");
     const before = this.#residual;
@@ -115,7 +116,7 @@ class ModelEditor implements Disposable {
 
   async #rotateHeads(matrix: unknown, block: number | undefined): Promise<void> {
     const { model } = this.#run;
-    refuseFamily(model);
+    refuseBlocks(model, "values");
     const { headDim, blocks } = model.config;
     if (block !== undefined && !(Number.isInteger(block) && block >= 0 && block < blocks)) {
       throw new SalientError("plugin", `rotateHeads got block ${block} of ${blocks}`);
@@ -141,8 +142,8 @@ class ModelEditor implements Disposable {
   }
 }
 
-function refuseFamily(model: Model): void {
-  const { family, config, architecture } = model;
+/** Refuses a model whose blocks cannot be rotated. */
+function refuseBlocks({ family, config, architecture }: Model, what: "stream" | "values"): void {
   const layouts = Array.from({ length: config.blocks }, (_, index) => architecture.block(index));
   if (layouts.some(({ residual }) => residual === undefined)) {
     throw new SalientError(
@@ -150,10 +151,33 @@ function refuseFamily(model: Model): void {
       `Models of the family ${family.name} cannot be rotated: leave the rotation out`,
     );
   }
-  const normed = layouts.some(({ norms, residual }) => {
-    return norms.some(({ role }) => role === residual?.values);
+  if (what === "stream") return;
+  const fixed = layouts.some(({ norms, residual }) => {
+    return residual?.values === undefined || norms.some(({ role }) => role === residual.values);
   });
-  if (normed || config.heads % config.kvHeads !== 0) {
-    throw new SalientError("input", `Values of ${family.name} cannot be rotated`);
+  if (fixed || config.heads % config.kvHeads !== 0) {
+    throw new SalientError(
+      "input",
+      `Values of the family ${family.name} cannot be rotated: leave the rotation of heads out`,
+    );
   }
+}
+
+/** Refuses a model that does more with the stream before and after its blocks than embedding, norm and head. */
+function refuseEnds({ family, architecture: { ends } }: Model): void {
+  const parts = {
+    "scales its embedding": (ends.embeddingScale ?? 1) !== 1,
+    "adds learned positions": ends.positions !== undefined,
+    "norms or projects its embedding": ends.embeddingNorm !== undefined ||
+      ends.projectIn !== undefined || ends.projectOut !== undefined,
+    "has no root mean square before its head": ends.finalNorm?.kind !== "rms",
+    "has a bias or a factor on its logits": ends.headBias !== undefined ||
+      (ends.logitScale ?? 1) !== 1 || (ends.logitSoftcap ?? 0) !== 0,
+  };
+  const found = Object.entries(parts).find(([, is]) => is)?.[0];
+  if (found === undefined) return;
+  throw new SalientError(
+    "input",
+    `Models of the family ${family.name} cannot be rotated, as this one ${found}: leave the rotation out`,
+  );
 }

@@ -94,8 +94,8 @@ function readParts(raw: JsonObject, family: DeepseekLike): Parts {
   if (valueDim > headDim) {
     reader.fail("v_head_dim", `must be at most the ${headDim} channels of a head's keys`);
   }
-  const llama = { ...family, biases: {}, headNorms: false, windows: "none" } as const;
-  const read = readLlamaConfig({ ...raw, head_dim: headDim }, llama);
+  const sizes = { max_position_embeddings: family.maxPositions, ...raw, head_dim: headDim };
+  const read = readLlamaConfig(new ConfigReader(sizes), family);
   const { heads, hiddenSize, maxPositions, blocks, intermediateSize } = read;
   if (read.kvHeads !== heads) {
     reader.fail("num_key_value_heads", `must be num_attention_heads (${heads})`);
@@ -112,6 +112,7 @@ function readParts(raw: JsonObject, family: DeepseekLike): Parts {
     config: {
       ...read,
       headDim,
+      windows: new Array<number>(blocks).fill(0),
       rope,
       intermediateSize: sparse ? widest : Math.max(widest, intermediateSize),
       experts: {

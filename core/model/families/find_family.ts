@@ -9,49 +9,77 @@ import { SalientError } from "../../errors.ts";
 import { ConfigReader } from "../config_reader.ts";
 import type { Family } from "../family.ts";
 import { bloom } from "./bloom.ts";
+import { cohere } from "./cohere.ts";
+import { cohere2 } from "./cohere2.ts";
 import { deepseekV2 } from "./deepseek_v2.ts";
 import { deepseekV3 } from "./deepseek_v3.ts";
 import { falcon } from "./falcon.ts";
+import { gemma } from "./gemma.ts";
+import { gemma2 } from "./gemma2.ts";
+import { gemma3, gemma3Text } from "./gemma3.ts";
+import { glm, glm4 } from "./glm.ts";
 import { gpt2 } from "./gpt2.ts";
 import { gptBigCode } from "./gpt_bigcode.ts";
 import { gptNeo } from "./gpt_neo.ts";
 import { gptNeox } from "./gpt_neox.ts";
 import { gptj } from "./gptj.ts";
+import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { mixtral } from "./mixtral.ts";
 import { mpt } from "./mpt.ts";
+import { nemotron } from "./nemotron.ts";
+import { olmo2 } from "./olmo2.ts";
+import { olmo3 } from "./olmo3.ts";
 import { olmoe } from "./olmoe.ts";
 import { opt } from "./opt.ts";
 import { phi } from "./phi.ts";
+import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Moe } from "./qwen2_moe.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3_moe.ts";
+import { smollm3 } from "./smollm3.ts";
+import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
 
 /** Every family. */
 export const families: readonly Family[] = [
   bloom,
+  cohere,
+  cohere2,
   deepseekV2,
   deepseekV3,
   falcon,
+  gemma,
+  gemma2,
+  gemma3,
+  gemma3Text,
+  glm,
+  glm4,
   gpt2,
   gptBigCode,
   gptNeo,
   gptNeox,
   gptj,
+  granite,
   llama,
   mistral,
   mixtral,
   mpt,
+  nemotron,
+  olmo2,
+  olmo3,
   olmoe,
   opt,
   phi,
+  phi3,
   qwen2,
   qwen2Moe,
   qwen3,
   qwen3Moe,
+  smollm3,
+  stablelm,
   starcoder2,
 ];
 

@@ -20,7 +20,4 @@ export const llama: Family = llamaLike({
     up: "mlp_bias",
     down: "mlp_bias",
   },
-  headNorms: false,
-  windows: "none",
-  maxPositions: 2048,
 });

@@ -1,124 +1,111 @@
 /**
- * The shape that Llama and its relatives share; a family is this with a few switches.
- *
- * Their block, in both halves with a residual connection:
- * norm -> q, k, v -> rotary embedding -> causal attention -> o, then norm -> act(gate) * up -> down.
+ * The shape that Llama and its relatives share; a family is a description of what is its own.
  *
  * @module
  */
 
-import type { JsonObject } from "../../checkpoint/types.ts";
-import type { ModelConfig } from "../config.ts";
+import type { Json, JsonObject } from "../../checkpoint/types.ts";
+import type { Architecture, EndsLayout } from "../architecture.ts";
 import { ConfigReader } from "../config_reader.ts";
-import type { Architecture } from "../architecture.ts";
 import type { Family } from "../family.ts";
-import type { BlockLayout, NormSpec, ResidualSpec } from "../layout.ts";
 import { readLlamaConfig } from "../read_llama_config.ts";
-import { joinPieces } from "./block_piece.ts";
-import { gatedMlpPiece } from "./gated_mlp_piece.ts";
-import { separateAttention } from "./separate_attention.ts";
+import { readWindows } from "../read_windows.ts";
+import { readScalar } from "./config_scalar.ts";
+import { llamaBlocks, normSpec } from "./llama_block.ts";
+import { LLAMA_KEYS, type LlamaLike } from "./llama_like_description.ts";
+import { readLlamaRopes, rotatedBlocks } from "./llama_ropes.ts";
 
-/** What tells one relative of Llama from another. */
-export interface LlamaLike {
-  /** The family's name. */
-  readonly name: string;
-  /** Values of `architectures` in `config.json`. */
-  readonly architectures: readonly string[];
-  /** Linears with a bias: always, or where a key of `config.json` is true. Others have none. */
-  readonly biases: Readonly<Record<string, "always" | "attention_bias" | "mlp_bias">>;
-  /** Whether queries and keys are normed for each head. */
-  readonly headNorms: boolean;
-  /**
-   * Sliding windows: `"none"`; `"all"` blocks see `sliding_window` tokens if it is not null; or
-   * `"layers"`: those that `layer_types` says, else those from `max_window_layers` on, where
-   * `use_sliding_window` is true.
-   */
-  readonly windows: "none" | "all" | "layers";
-  /** Longest sequence where `max_position_embeddings` is absent. */
-  readonly maxPositions: number;
-}
-
-const PATHS = {
-  q: "self_attn.q_proj",
-  k: "self_attn.k_proj",
-  v: "self_attn.v_proj",
-  o: "self_attn.o_proj",
-  gate: "mlp.gate_proj",
-  up: "mlp.up_proj",
-  down: "mlp.down_proj",
-} as const;
-
-const RESIDUAL: ResidualSpec = {
-  readers: [
-    { norm: "attention", linears: ["q", "k", "v"] },
-    { norm: "mlp", linears: ["gate", "up"] },
-  ],
-  writers: ["o", "down"],
-  values: "v",
-  output: "o",
-};
-
-/** A family from its switches. */
+/** A family from its description. */
 export function llamaLike(description: LlamaLike): Family {
-  return {
-    name: description.name,
-    architectures: description.architectures,
-    describe(raw: JsonObject): Architecture {
-      const config = readLlamaConfig(raw, description);
-      const reader = new ConfigReader(raw);
-      const biases = Object.entries(description.biases)
-        .filter(([, when]) => when === "always" || reader.boolean(when, false))
-        .map(([role]) => role);
-      return {
-        config,
-        ends: {
-          embedding: "model.embed_tokens.weight",
-          finalNorm: rmsNorm(config, "final", "model.norm", config.hiddenSize),
-          head: "lm_head.weight",
-        },
-        ropes: { default: config.rope },
-        block: (index) => blockLayout(description, config, biases, index),
-      };
-    },
-  };
+  const { name, architectures } = description;
+  return { name, architectures, describe: (raw, has) => describe(description, raw, has) };
 }
 
-function blockLayout(
+function describe(
   description: LlamaLike,
-  config: ModelConfig,
-  biases: readonly string[],
-  index: number,
-): BlockLayout {
-  const { heads, kvHeads, headDim, hiddenSize } = config;
-  const { linears, scaleSets } = joinPieces([
-    separateAttention({ ...config, paths: PATHS, biases, norm: "attention" }),
-    gatedMlpPiece({ ...config, paths: PATHS, biases, norm: "mlp" }),
-  ]);
+  raw: JsonObject,
+  has: (tensor: string) => boolean,
+): Architecture {
+  const reader = readerOf(description, raw);
+  for (const [key, values] of Object.entries(description.only ?? {})) {
+    if (!reader.has(key) || reader.holds(key, values)) continue;
+    const texts = values.map((value) => JSON.stringify(value));
+    reader.fail(key, `must be ${["absent", ...texts].join(" or ")}`);
+  }
+  const sizes = readLlamaConfig(reader, description);
+  const windows = readWindows({
+    reader,
+    key: description.keys?.window ?? LLAMA_KEYS.window,
+    blocks: sizes.blocks,
+    ...optional("isRotated", rotatedBlocks(reader, description, sizes.blocks)),
+  }, description.windows);
+  const ropes = readLlamaRopes(reader, description, { ...sizes, windows });
+  const config = { ...sizes, windows, rope: ropes.tables.default };
+  const { model, head } = placeOf(description, has);
+  const names = { embedding: "embed_tokens", blocks: "layers", finalNorm: "norm" };
+  const under = { ...names, ...description.names };
+  const { norms = {} } = description;
   return {
-    name: `model.layers.${index}`,
-    linears,
-    norms: [
-      rmsNorm(config, "attention", "input_layernorm", hiddenSize),
-      rmsNorm(config, "mlp", "post_attention_layernorm", hiddenSize),
-      ...description.headNorms
-        ? ["q", "k"].map((role) => rmsNorm(config, role, `self_attn.${role}_norm`, headDim))
-        : [],
-    ],
-    scaleSets,
-    residual: RESIDUAL,
-    attention: {
-      projection: { kind: "separate" },
-      heads,
-      kvHeads,
-      headDim,
-      scale: 1 / Math.sqrt(headDim),
-      window: config.windows[index] ?? 0,
-      rope: { table: "default", interleaved: false },
+    config,
+    ends: {
+      embedding: join(model, `${under.embedding}.weight`),
+      finalNorm: normSpec(norms, config, "final", join(model, under.finalNorm), [
+        config.hiddenSize,
+      ]),
+      head: `${head}.weight`,
+      ...multipliers(description, reader),
     },
-    mlp: { kind: "gated", activation: config.activation, fused: false },
+    ropes: ropes.tables,
+    block: llamaBlocks({
+      description,
+      reader,
+      config,
+      ropes,
+      prefix: join(model, `${under.blocks}.`),
+    }),
   };
 }
 
-function rmsNorm(config: ModelConfig, role: string, path: string, length: number): NormSpec {
-  return { role, path, shape: [length], kind: "rms", eps: config.normEps };
+/** Reads the text model's part of the file, then the file, then the defaults. */
+function readerOf({ config: key, defaults }: LlamaLike, raw: JsonObject): ConfigReader {
+  if (key === undefined) return new ConfigReader({ ...defaults, ...raw });
+  const part = Object.hasOwn(raw, key) ? raw[key] : undefined;
+  if (!isObject(part)) return new ConfigReader(raw).fail(key, "must be an object");
+  return new ConfigReader({ ...defaults, ...raw, ...part });
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Where the checkpoint keeps the model: the first place that has an embedding, or else a head. */
+function placeOf(
+  { places = [{ model: "model", head: "lm_head" }], names }: LlamaLike,
+  has: (tensor: string) => boolean,
+): { readonly model: string; readonly head: string } {
+  const embedding = names?.embedding ?? "embed_tokens";
+  return places.find(({ model }) => has(join(model, `${embedding}.weight`))) ??
+    places.find(({ head }) => has(`${head}.weight`)) ?? places[0]!;
+}
+
+/** What embedding and logits are multiplied by and bounded to. */
+function multipliers(description: LlamaLike, reader: ConfigReader): Partial<EndsLayout> {
+  const embeddingScale = readScalar(reader, description.embeddingScale ?? 1);
+  const logitScale = readScalar(reader, description.logitScale ?? 1);
+  const cap = description.logitSoftcap;
+  const logitSoftcap = cap === undefined ? 0 : reader.number(cap, { min: 0, max: 1e9 }, 0);
+  return {
+    ...(embeddingScale === 1 ? {} : { embeddingScale }),
+    ...(description.embeddingScaleRounded === true ? { embeddingScaleRounded: true } : {}),
+    ...(logitScale === 1 ? {} : { logitScale }),
+    ...(logitSoftcap === 0 ? {} : { logitSoftcap }),
+  };
+}
+
+function join(prefix: string, name: string): string {
+  return prefix === "" ? name : `${prefix}.${name}`;
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  return value === undefined ? {} : { [key]: value } as Record<K, V>;
 }

@@ -11,8 +11,6 @@ import { llamaLike } from "./llama_like.ts";
 export const mistral: Family = llamaLike({
   name: "mistral",
   architectures: ["MistralForCausalLM"],
-  biases: {},
-  headNorms: false,
-  windows: "all",
-  maxPositions: 131072,
+  defaults: { max_position_embeddings: 131072, sliding_window: 4096 },
+  windows: { blocks: "all" },
 });

@@ -11,6 +11,7 @@ import { ConfigReader } from "../config_reader.ts";
 import type { Family } from "../family.ts";
 import type { BlockLayout, MlpLayout, NormSpec, RouterLayout } from "../layout.ts";
 import { readLlamaConfig } from "../read_llama_config.ts";
+import { readRope } from "../read_rope.ts";
 import { joinPieces } from "./block_piece.ts";
 import { type ExpertsMlp, expertsPiece } from "./experts_piece.ts";
 import { gatedMlpPiece } from "./gated_mlp_piece.ts";
@@ -61,9 +62,12 @@ export function moeLike(family: MoeLike): Family {
     name: family.name,
     architectures: family.architectures,
     describe(raw: JsonObject): Architecture {
-      const reader = new ConfigReader(raw);
-      const llama = { ...family, biases: {}, headNorms: false, windows: "none" } as const;
-      const read = readLlamaConfig({ rope_theta: family.ropeTheta ?? 10000, ...raw }, llama);
+      const { ropeTheta = 10000, maxPositions } = family;
+      const defaults = { rope_theta: ropeTheta, max_position_embeddings: maxPositions };
+      const reader = new ConfigReader({ ...defaults, ...raw });
+      const sizes = readLlamaConfig(reader, family);
+      const windows = new Array<number>(sizes.blocks).fill(family.window(reader));
+      const read = { ...sizes, windows, rope: readRope(reader, sizes.headDim, sizes.maxPositions) };
       const experts = family.experts(reader, read);
       const { mlp, router, isSparse } = experts;
       if (router.perToken > mlp.count) {
@@ -78,7 +82,6 @@ export function moeLike(family: MoeLike): Family {
           mlp.intermediateSize,
           mlp.shared?.intermediateSize ?? 0,
         ),
-        windows: new Array<number>(read.blocks).fill(family.window(reader)),
         experts: {
           count: mlp.count,
           perToken: router.perToken,

@@ -11,8 +11,7 @@ import { llamaLike } from "./llama_like.ts";
 export const qwen2: Family = llamaLike({
   name: "qwen2",
   architectures: ["Qwen2ForCausalLM"],
-  biases: { q: "always", k: "always", v: "always" },
-  headNorms: false,
-  windows: "layers",
-  maxPositions: 32768,
+  defaults: { max_position_embeddings: 32768, sliding_window: 4096, max_window_layers: 28 },
+  biases: { q: true, k: true, v: true },
+  windows: { blocks: "layer_types", from: "max_window_layers", when: "use_sliding_window" },
 });

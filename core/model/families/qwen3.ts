@@ -11,13 +11,12 @@ import { llamaLike } from "./llama_like.ts";
 export const qwen3: Family = llamaLike({
   name: "qwen3",
   architectures: ["Qwen3ForCausalLM"],
-  biases: {
-    q: "attention_bias",
-    k: "attention_bias",
-    v: "attention_bias",
-    o: "attention_bias",
+  defaults: { max_position_embeddings: 32768, sliding_window: 4096, max_window_layers: 28 },
+  biases: { q: "attention_bias", k: "attention_bias", v: "attention_bias", o: "attention_bias" },
+  norms: {
+    attention: "input_layernorm",
+    mlp: "post_attention_layernorm",
+    heads: { q: "self_attn.q_norm", k: "self_attn.k_norm", over: "head" },
   },
-  headNorms: true,
-  windows: "layers",
-  maxPositions: 32768,
+  windows: { blocks: "layer_types", from: "max_window_layers", when: "use_sliding_window" },
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RopeConfig } from "../../../core/model/config.ts";
 import { RopeCache } from "../../../core/model/rope_cache.ts";
-import { dependsOnLength, ropeFrequencies, ropeTable } from "../../../core/model/rope.ts";
+import { ropeFrequencies, ropeRange, ropeTable } from "../../../core/model/rope.ts";
 import { createReferenceBackend } from "../../../ffi/reference/reference_backend.ts";
 
 function rope(
@@ -27,8 +27,8 @@ Deno.test("ropeFrequencies() of the rule dynamic changes only beyond the trained
   // The last frequency is divided by the reach itself: 2 * 128 / 64 - 1 = 3.
   assert.ok(Math.abs(longer[3]! * 3 / base[3]! - 1) < 1e-6);
   assert.deepEqual(
-    [64, 65].map((length) => dependsOnLength(config, length, 64)),
-    [false, true],
+    [64, 65].map((length) => ropeRange(config, length, 64)),
+    ["short", undefined],
   );
 });
 

@@ -44,13 +44,14 @@ async function cachedLogits(model: Model, pieces: readonly Int32Array[]): Promis
     return stack.use(new KvCache(ops, 64, kvHeads * headDim));
   });
   const rows: number[] = [];
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   let start = 0;
   for (const piece of pieces) {
     let hidden = await model.embed(piece, { start });
     for (const [i, cache] of caches.entries()) {
       using block = await model.loadBlock(i);
       using input = hidden;
-      hidden = await block.run(input, { sequences: 1, cache });
+      hidden = await block.run(input, { sequences: 1, cache, length });
     }
     using input = hidden;
     using logits = await model.logits(input);
