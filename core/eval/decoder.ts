@@ -6,6 +6,7 @@
 
 import { KvCache } from "../model/kv_cache.ts";
 import type { Model } from "../model/model.ts";
+import { ropeRange } from "../model/rope.ts";
 import { ResidentBlocks } from "./resident_blocks.ts";
 
 /** Rows of one sequence that run together while a prompt is read. */
@@ -18,6 +19,8 @@ export class Decoder implements Disposable {
   // [block][sequence]
   readonly #caches: KvCache[][];
   readonly #sequences: number;
+  /** What was run, as it was given; kept only where a rotary embedding may ask for it again. */
+  readonly #history: Int32Array[] = [];
   readonly #resources = new DisposableStack();
 
   /** Caches hold `capacity` tokens of each of `sequences` texts of equal length. */
@@ -39,11 +42,42 @@ export class Decoder implements Disposable {
    * @param ids As many tokens of each sequence, sequence by sequence; many only if there is one sequence.
    */
   async next(ids: Int32Array, signal?: AbortSignal): Promise<Float32Array[]> {
+    const before = this.#caches[0]?.[0]?.length ?? 0;
+    const length = before + ids.length / this.#sequences;
+    if (!this.#depends) return await this.#run(ids, length, signal);
+    this.#history.push(ids.slice());
+    if (before === 0 || !this.#turnsAnew(before, length)) {
+      return await this.#run(ids, length, signal);
+    }
+    // The keys before were turned by the frequencies of shorter texts, as none of this length are: once more, from the start.
+    for (const cache of this.#caches.flat()) cache.clear();
+    const again = this.#sequences === 1 ? [joined(this.#history)] : this.#history;
+    let logits: Float32Array[] = [];
+    for (const part of again) logits = await this.#run(part, length, signal);
+    return logits;
+  }
+
+  /** Whether frequencies change at some length, for all tokens (LongRoPE). */
+  get #depends(): boolean {
+    return Object.values(this.#model.architecture.ropes).some(({ scaling }) => {
+      return scaling === "longrope";
+    });
+  }
+
+  #turnsAnew(before: number, length: number): boolean {
+    const { ropes, config: { maxPositions } } = this.#model.architecture;
+    return Object.values(ropes).some((rope) => {
+      return ropeRange(rope, before, maxPositions) !== ropeRange(rope, length, maxPositions);
+    });
+  }
+
+  /** @param length Tokens that each sequence has in the end. */
+  async #run(ids: Int32Array, length: number, signal?: AbortSignal): Promise<Float32Array[]> {
     const chunk = this.#sequences === 1 ? CHUNK : ids.length;
     for (let start = 0;; start += chunk) {
       const part = ids.subarray(start, start + chunk);
       using hidden = await this.#blocks.run(part, (block) => {
-        return { sequences: this.#sequences, caches: this.#caches[block]! };
+        return { sequences: this.#sequences, caches: this.#caches[block]!, length };
       }, signal);
       if (start + chunk >= ids.length) return await this.#lastLogits(hidden);
     }
@@ -66,4 +100,8 @@ export class Decoder implements Disposable {
       return values.subarray(i * vocabSize, (i + 1) * vocabSize);
     });
   }
+}
+
+function joined(parts: readonly Int32Array[]): Int32Array {
+  return Int32Array.from(parts.flatMap((part) => [...part]));
 }

@@ -30,6 +30,11 @@ export class KvCache implements Disposable {
     return this.#length;
   }
 
+  /** Forgets all rows. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** Appends the rows of k and v. */
   async append(ops: Pick<Ops, "copyRows">, k: Tensor, v: Tensor): Promise<void> {
     const rows = k.shape[0] ?? 0;
