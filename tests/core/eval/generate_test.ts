@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Decoder } from "../../../core/eval/decoder.ts";
 import { generate, type GenerateOptions } from "../../../core/eval/generate.ts";
 import { perplexity } from "../../../core/eval/perplexity.ts";
 import { sampleTokens } from "../../../core/eval/sample_tokens.ts";
@@ -7,6 +8,7 @@ import { openModel } from "../../../core/model/open_model.ts";
 import type { Tokenizer } from "../../../core/tokenizer/types.ts";
 import { createReferenceBackend } from "../../../ffi/reference/reference_backend.ts";
 import { TINY_LLAMA, writeTinyModel } from "../../tiny_model.ts";
+import { logitsOf, relativeDifference } from "../pipeline/pipeline_fixtures.ts";
 
 /** Characters of code 64 and up are the ids 0 and up. */
 const tokenizer: Tokenizer = {
@@ -168,5 +170,34 @@ Deno.test("sampleTokens() does not depend on the batch, but on the seed", async 
     assert.deepEqual(greedy.subarray(1, 1 + ids.length), ids);
     await assert.rejects(sampleTokens(model, { ...options, seqLen: 65 }), { code: "input" });
     await assert.rejects(sampleTokens(model, { ...options, samples: 0 }), { code: "usage" });
+  });
+});
+
+Deno.test("a text that outgrows LongRoPE's first range goes on as if it had been given whole", async () => {
+  const stretched = {
+    eos_token_id: null,
+    rope_scaling: {
+      rope_type: "longrope",
+      original_max_position_embeddings: 8,
+      short_factor: [1, 1.2, 1.5, 2],
+      long_factor: [1.5, 3, 6, 9],
+    },
+  };
+  await withModel(stretched, async (model) => {
+    const { vocabSize } = model.config;
+    for (const sequences of [1, 2]) {
+      using decoder = new Decoder(model, sequences, 16);
+      const texts = Array.from({ length: sequences }, (_, s) => {
+        return Int32Array.from({ length: 12 }, (_, i) => (5 + 11 * i + 17 * s) % 64);
+      });
+      for (let t = 0; t < 12; t++) {
+        const logits = await decoder.next(Int32Array.from(texts, (text) => text[t]!));
+        for (const [s, text] of texts.entries()) {
+          const whole = await logitsOf(model, text.subarray(0, t + 1));
+          const error = relativeDifference(logits[s]!, whole.subarray(t * vocabSize));
+          assert.ok(error < 1e-5, `token ${t} of sequence ${s}: ${error}`);
+        }
+      }
+    }
   });
 });

@@ -73,3 +73,42 @@ Deno.test("RopeCache grows, agrees with itself, and frees what it made", () => {
   }
   assert.equal(backend.allocatedBytes(), 0);
 });
+
+Deno.test("ropeFrequencies() of longrope divides each pair by its factor for the range of the length", () => {
+  const config: RopeConfig = {
+    ...rope("longrope", { factor: 4, original_max_position_embeddings: 64 }),
+    factors: { short: [1, 2, 3, 4], long: [2, 4, 8, 16] },
+  };
+  const base = ropeFrequencies(rope("default"), 1, 256).frequencies;
+  for (const [length, range] of [[64, "short"], [65, "long"]] as const) {
+    assert.equal(ropeRange(config, length, 256), range);
+    const { frequencies, magnitude } = ropeFrequencies(config, length, 256);
+    for (const [i, factor] of config.factors![range].entries()) {
+      assert.ok(Math.abs(frequencies[i]! * factor / base[i]! - 1) < 1e-6);
+    }
+    // sqrt(1 + ln 4 / ln 64)
+    assert.ok(Math.abs(magnitude - Math.sqrt(4 / 3)) < 1e-12);
+  }
+  const given = { ...config, parameters: { ...config.parameters, attention_factor: 1.5 } };
+  assert.equal(ropeFrequencies(given, 1, 256).magnitude, 1.5);
+});
+
+Deno.test("RopeCache keeps a table for each range of lengths", () => {
+  using backend = createReferenceBackend();
+  const config: RopeConfig = {
+    ...rope("longrope", { factor: 4, original_max_position_embeddings: 16 }),
+    factors: { short: [1, 1, 1, 1], long: [2, 2, 2, 2] },
+  };
+  using cache = new RopeCache(backend, config, 64);
+  const values = (start: number, rows: number, length?: number) => {
+    using lease = cache.lease(start, rows, length);
+    return backend.download(lease.table).slice(lease.start * 8, (lease.start + 1) * 8);
+  };
+  const short = values(3, 4);
+  assert.notDeepEqual(values(3, 4, 17), short);
+  assert.deepEqual(values(3, 4, 17), values(3, 20));
+  assert.deepEqual(values(3, 4, 16), short);
+  const held = backend.allocatedBytes();
+  values(10, 2, 30);
+  assert.equal(backend.allocatedBytes(), held, "both tables are kept");
+});

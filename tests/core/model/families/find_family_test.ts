@@ -99,8 +99,9 @@ Deno.test("readConfig() refuses values that make no model and names the key", ()
 Deno.test("readConfig() refuses broken rope rules and names the key", () => {
   const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
   const bad: [string, Record<string, unknown>][] = [
-    ["rope_type", { rope_type: "longrope" }],
-    ["type", { type: "su" }],
+    ["short_factor", { rope_type: "longrope" }],
+    ["long_factor", { type: "su", short_factor: [1, 1, 1, 1] }],
+    ["rope_type", { rope_type: "ntk" }],
     ["rope_type", { rope_type: 3 }],
     ["factor", { rope_type: "linear" }],
     ["factor", { rope_type: "dynamic", factor: 0.5 }],
