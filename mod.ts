@@ -77,9 +77,19 @@ export type {
   StoredWeight,
 } from "./core/export/types.ts";
 export type { GridHelpers, GridOptions } from "./core/grid_helpers.ts";
+export { checkPush, type PushOptions } from "./core/hub/check_push.ts";
 export { type FetchedModel, fetchModel, type FetchModelOptions } from "./core/hub/fetch_model.ts";
 export { type HubModel, parseHubModel } from "./core/hub/hub_model.ts";
 export { type HubSettings, hubSettings } from "./core/hub/hub_settings.ts";
+export {
+  type CardLicense,
+  type MeasuredPerplexity,
+  type ModelCard,
+  modelCard,
+} from "./core/hub/model_card.ts";
+export { modelLicense } from "./core/hub/model_license.ts";
+export { pushModel, type PushModelOptions, type PushReport } from "./core/hub/push_model.ts";
+export type { RequestOptions } from "./core/hub/request_options.ts";
 export { type ResolvedModel, resolveModel } from "./core/hub/resolve_model.ts";
 export type { DownloadProgress } from "./core/hub/snapshot_download.ts";
 export {

@@ -20,6 +20,7 @@ export class DownloadProgress implements Disposable {
   readonly #started = performance.now();
   #bar: SingleBar | undefined;
   #told = 0;
+  #shown = -1;
   #before: number | undefined;
 
   /** Names the model. */
@@ -31,6 +32,8 @@ export class DownloadProgress implements Disposable {
 
   /** Shows how many bytes there are, of how many. */
   update(bytes: number, totalBytes: number): void {
+    if (bytes === this.#shown) return;
+    this.#shown = bytes;
     // What an earlier run has fetched says nothing about speed.
     this.#before ??= bytes;
     if (this.#style === "bar") return this.#draw(bytes, totalBytes);

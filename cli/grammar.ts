@@ -16,6 +16,7 @@ import { evalCommand } from "./commands/eval.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { pluginCommand } from "./commands/plugin.ts";
+import { pushCommand } from "./commands/push.ts";
 import { quantizeCommand } from "./commands/quantize.ts";
 import type { Infer } from "./infer.ts";
 import { printNotice, printText } from "./output.ts";
@@ -27,6 +28,7 @@ const grammar = or(
   compareCommand,
   generateCommand,
   convertCommand,
+  pushCommand,
   inspectCommand,
   doctorCommand,
   pluginCommand,

@@ -9,10 +9,14 @@ import { Interrupt } from "./interrupt.ts";
 import { printNotice } from "./output.ts";
 
 /** Runs the command that was asked for. Its module, and the library, are loaded only now. */
-async function dispatch(args: Arguments, signal: AbortSignal): Promise<void> {
+async function dispatch(
+  args: Arguments,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   switch (args.command) {
     case "quantize":
-      return await (await import("./run/quantize.ts")).runQuantize(args, signal);
+      return await (await import("./run/quantize.ts")).runQuantize(args, argv, signal);
     case "eval":
       return await (await import("./run/eval.ts")).runEval(args, signal);
     case "compare":
@@ -21,6 +25,8 @@ async function dispatch(args: Arguments, signal: AbortSignal): Promise<void> {
       return await (await import("./run/generate.ts")).runGenerate(args, signal);
     case "convert":
       return await (await import("./run/convert.ts")).runConvert(args, signal);
+    case "push":
+      return await (await import("./run/push.ts")).runPush(args, signal);
     case "inspect":
       return await (await import("./run/inspect.ts")).runInspect(args, signal);
     case "doctor":
@@ -41,7 +47,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   using interrupt = new Interrupt();
   try {
-    await dispatch(args, interrupt.signal);
+    await dispatch(args, argv, interrupt.signal);
     return 0;
   } catch (error) {
     const { explainError } = await import("./explain_error.ts");

@@ -25,12 +25,14 @@ import {
   seqLenOption,
   setOption,
   targetBitsOption,
+  windowsOption,
 } from "../options.ts";
 
 const footer: Message =
   message`Examples: salient quantize models/salient-tiny --out out/tiny-awq --group-size 32
 salient quantize ./llama --method awq --bits 4 --calib my.jsonl --samples 64 --out ./llama-awq
-salient quantize ./llama --plugin ./mine.ts --set mine.alpha=0.7 --method rtn --out ./llama-mine`;
+salient quantize ./llama --plugin ./mine.ts --set mine.alpha=0.7 --method rtn --out ./llama-mine
+salient quantize org/name --out out/name-awq --push my-name/name-awq --private`;
 
 /** The command's grammar. */
 export const quantizeCommand = command(
@@ -68,6 +70,25 @@ export const quantizeCommand = command(
     rules: rulesOption,
     targetBits: targetBitsOption,
     hookTimeout: hookTimeoutOption,
+    text: optional(
+      option("--text", string({ metavar: "FILE" }), {
+        description:
+          message`Measure perplexity on this text, of the original and of the result; windows of --seq-len tokens, 2048 if not given`,
+      }),
+    ),
+    windows: windowsOption,
+    push: optional(
+      option("--push", string({ metavar: "ORG/NAME" }), {
+        description:
+          message`Upload the result to the Hugging Face hub with a model card, once it is written and checked; without --text, 16 windows of held-out are measured for it`,
+      }),
+    ),
+    private: option("--private", {
+      description: message`with --push: make the repository private; refuse one that is public`,
+    }),
+    noMeasure: option("--no-measure", {
+      description: message`with --push: a model card without perplexity`,
+    }),
     dryRun: option("--dry-run", {
       description: message`Check everything and say what would be done, without writing`,
     }),

@@ -4,10 +4,18 @@
  * @module
  */
 
-import { loadRules, openModel, quantize } from "../../mod.ts";
+import {
+  checkPush,
+  loadRules,
+  type MeasuredPerplexity,
+  openModel,
+  type PushReport,
+  quantize,
+  SalientError,
+} from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { QuantizeArguments } from "../commands/quantize.ts";
-import { formatBytes, formatSeconds } from "../format.ts";
+import { formatBytes, formatPerplexity, formatSeconds } from "../format.ts";
 import { buildChain, type Chain } from "../methods.ts";
 import { planLine } from "../plan_line.ts";
 import { locateModel } from "../locate_model.ts";
@@ -16,6 +24,8 @@ import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
 import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
+import { prepareMeasurement } from "./measure_result.ts";
+import { publish } from "./publish.ts";
 
 /** The plugins asked for, in order: those of third parties, then the method. */
 async function chooseChain(args: QuantizeArguments): Promise<Chain> {
@@ -27,10 +37,19 @@ async function chooseChain(args: QuantizeArguments): Promise<Chain> {
 }
 
 /** Quantizes, and prints what came of it. */
-export async function runQuantize(args: QuantizeArguments, signal: AbortSignal): Promise<void> {
+export async function runQuantize(
+  args: QuantizeArguments,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  checkPushOptions(args);
   const { plugins, format } = await chooseChain(args);
   const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
-  const { path, fields } = await locateModel(args, signal);
+  if (args.push !== undefined) {
+    await checkPush(args.push, { private: args.private, signal, onNotice: printNotice });
+  }
+  const source = await locateModel(args, signal);
+  const { path, fields } = source;
   using backend = await chooseBackend(args);
   using model = await openModel(path, backend);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
@@ -41,6 +60,16 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
       signal,
     )
     : undefined;
+  const text = measuredText(args);
+  const measure = text === undefined ? undefined : await prepareMeasurement({
+    ...args,
+    ...text,
+    original: model,
+    path,
+    backend,
+    quiet: args.json,
+    signal,
+  });
   using progress = new RunProgress(progressStyle(args.json));
   const report = await quantize({
     model,
@@ -68,7 +97,28 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
     },
   });
   progress[Symbol.dispose]();
-  if (args.json) return printJson({ ...report, ...fields });
+  let measured: MeasuredPerplexity | undefined;
+  let pushed: PushReport | undefined;
+  if (!args.dryRun) {
+    measured = await measure?.(args.out).catch((cause) => {
+      const whole = `${args.out} is written and whole, it was not measured`;
+      if (signal.aborted) throw new SalientError("interrupted", `Interrupted: ${whole}`, { cause });
+      if (!(cause instanceof SalientError)) throw cause;
+      throw new SalientError(cause.code, `${cause.message}; ${whole}`, { cause });
+    });
+    if (args.push !== undefined) {
+      const made = { source, report, calibration, measured, id: args.push };
+      pushed = await publish({ ...args, ...made, argv, signal });
+    }
+  }
+  if (args.json) {
+    return printJson({
+      ...report,
+      ...fields,
+      ...(measured === undefined ? {} : { measured }),
+      ...(pushed === undefined ? {} : { pushed }),
+    });
+  }
   if (args.dryRun) {
     return printLine(
       `nothing written: ${args.model} would become ${report.format} in ${args.out}, with at most about ` +
@@ -103,5 +153,42 @@ export async function runQuantize(args: QuantizeArguments, signal: AbortSignal):
   for (const { rule, linears } of report.rules) {
     printLine(`rule ${rule.match} names ${linears} of ${report.layers.length} linears`);
   }
-  printLine(`measure it: salient eval ${report.out} --text FILE`);
+  if (measured === undefined) printLine(`measure it: salient eval ${report.out} --text FILE`);
+  else {
+    const { original, quantized, windows, seqLen, text: name } = measured;
+    printLine(
+      `perplexity ${formatPerplexity(quantized, original)}, of the original ` +
+        `${formatPerplexity(original)}, over ${windows} windows of ${seqLen} tokens of ${name}`,
+    );
+  }
+  if (pushed !== undefined) {
+    printLine(`pushed to ${pushed.url}, commit ${pushed.commit.slice(0, 12)}`);
+  }
+}
+
+/** Refuses options that mean nothing without another. */
+function checkPushOptions(args: QuantizeArguments): void {
+  for (const [given, name] of [[args.private, "--private"], [args.noMeasure, "--no-measure"]]) {
+    if (given === true && args.push === undefined) {
+      throw new SalientError("usage", `${name} needs --push ORG/NAME: add it`);
+    }
+  }
+  if (args.noMeasure && args.text !== undefined) {
+    throw new SalientError("usage", "--no-measure and --text contradict each other: leave one out");
+  }
+  if (args.windows !== undefined && measuredText(args) === undefined) {
+    throw new SalientError("usage", "--windows needs --text FILE: add it");
+  }
+}
+
+/** Windows that are measured for a model card where nobody says what to measure. */
+const CARD_WINDOWS = 16;
+
+/** What is measured; undefined for nothing. */
+function measuredText(
+  { text, windows, push, noMeasure }: QuantizeArguments,
+): { readonly text: string; readonly windows: number | undefined } | undefined {
+  if (text !== undefined) return { text, windows };
+  if (push === undefined || noMeasure) return undefined;
+  return { text: "held-out", windows: windows ?? CARD_WINDOWS };
 }

@@ -13,24 +13,15 @@ import { mayConnect, networkFlags } from "./check_network.ts";
 import { HubClient } from "./hub_client.ts";
 import type { HubModel } from "./hub_model.ts";
 import { type HubSettings, hubSettings } from "./hub_settings.ts";
+import type { RequestOptions } from "./request_options.ts";
 import { type DownloadProgress, SnapshotDownload } from "./snapshot_download.ts";
 
 /** How a model is fetched. */
-export interface FetchModelOptions {
+export interface FetchModelOptions extends RequestOptions {
   /** Where the hub and the cache are, and who asks. Default: what the environment says. */
   readonly settings?: Partial<HubSettings>;
-  /** Stops it; what has come stays and is continued the next time. */
-  readonly signal?: AbortSignal;
-  /** Told of every piece that comes. */
+  /** Told of every piece that comes. What has come by the time it is stopped is kept. */
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Told in a sentence what is waited for, or what is used instead. */
-  readonly onNotice?: (text: string) => void;
-  /** Times that a request is sent, and a connection taken up again without a byte between. Default 6. */
-  readonly attempts?: number;
-  /** Wait before the second attempt, in seconds; it doubles each time. Default 1. */
-  readonly backoff?: number;
-  /** Seconds without a byte after which a connection counts as dropped. Default 60. */
-  readonly patience?: number;
 }
 
 /** A model of the hub that is on this machine. */

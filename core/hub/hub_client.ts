@@ -5,31 +5,23 @@
  */
 
 import { SalientError } from "../errors.ts";
+import { CountedBlob } from "./counted_blob.ts";
 import { HubStatus } from "./hub_status.ts";
 import { checkNetwork } from "./check_network.ts";
 import { networkReason } from "./network_reason.ts";
+import type { RequestOptions } from "./request_options.ts";
 import { refusedResponse } from "./refused_response.ts";
 import { retryDelay } from "./retry_delay.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
 /** How a client behaves. */
-export interface HubClientOptions {
+export interface HubClientOptions extends RequestOptions {
   /** Where the hub is and who asks. */
   readonly settings: HubSettings;
   /** The repository, for errors. */
   readonly id: string;
   /** Its revision, for errors. */
   readonly revision?: string;
-  /** Stops everything. */
-  readonly signal?: AbortSignal | undefined;
-  /** Told what is waited for. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-  /** Times that a request is sent before it counts as failed. Default 6. */
-  readonly attempts?: number | undefined;
-  /** Wait before the second attempt, in seconds; it doubles each time. Default 1. */
-  readonly backoff?: number | undefined;
-  /** Seconds without a byte after which a connection counts as dropped. Default 60. */
-  readonly patience?: number | undefined;
 }
 
 /** The longest wait that a server may ask for, in seconds. */
@@ -48,6 +40,8 @@ export class HubClient {
   readonly attempts: number;
   /** Seconds without a byte after which a connection counts as dropped. */
   readonly patience: number;
+  /** Told how many bytes of a large body have gone; negative where they are sent again. */
+  onUpload: ((bytes: number) => void) | undefined;
   readonly #options: HubClientOptions;
 
   /** Takes the options; nothing is sent. */
@@ -63,6 +57,12 @@ export class HubClient {
   /** Address of the hub's server, for people. */
   get host(): string {
     return new URL(this.settings.endpoint).host;
+  }
+
+  /** Refuses, with the flags to add, where Deno may not ask the hub. */
+  async checkNetwork(): Promise<void> {
+    const { endpoint } = this.settings;
+    await checkNetwork(new URL(endpoint), endpoint);
   }
 
   /** Tells the user something. */
@@ -94,7 +94,9 @@ export class HubClient {
         continue;
       }
       const { status } = response;
-      if (status < 400 || status === 416) return response;
+      if (status < 400 || status === 416) {
+        return (init.method ?? "GET") === "GET" ? response : await received(response);
+      }
       const passing = status === 429 || (status >= 500 && status !== 501);
       const wait = retryDelay(response.headers);
       if (!passing || last || (wait ?? 0) > LONGEST_WAIT) {
@@ -171,13 +173,23 @@ export class HubClient {
     const signals = [init.signal, this.signal, late.signal].filter((each) =>
       each instanceof AbortSignal
     );
+    const { onUpload } = this;
+    const body = init.body instanceof Blob && onUpload !== undefined
+      ? new CountedBlob(init.body, onUpload)
+      : init.body;
     try {
-      return await fetch(url, {
+      const response = await fetch(url, {
         ...init,
+        ...(body === undefined ? {} : { body }),
         headers,
         redirect: "manual",
         signal: AbortSignal.any(signals),
       });
+      if (response.status >= 300 && body instanceof CountedBlob) body.takeBack();
+      return response;
+    } catch (cause) {
+      if (body instanceof CountedBlob) body.takeBack();
+      throw cause;
     } finally {
       clearTimeout(timer);
     }
@@ -198,4 +210,11 @@ export class HubClient {
       { cause: new HubStatus(undefined, cause) },
     );
   }
+}
+
+/** The same answer with its text read: the library looks at the status of some answers and leaves the rest. */
+async function received(response: Response): Promise<Response> {
+  const { status, headers } = response;
+  const bytes = await response.arrayBuffer();
+  return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers });
 }

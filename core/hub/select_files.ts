@@ -20,7 +20,7 @@ export interface Selection {
 }
 
 /** Configurations that quantizers wrote beside `config.json`. */
-const CONFIGS: ReadonlySet<string> = new Set([
+export const CONFIGS: ReadonlySet<string> = new Set([
   "config.json",
   "quantize_config.json",
   "quant_config.json",
