@@ -144,7 +144,20 @@ export type {
   StoredQuantization,
   WeightOverrides,
 } from "./core/model/model.ts";
-export { openModel } from "./core/model/open_model.ts";
+export { llamaLike } from "./core/model/families/llama_like.ts";
+export type {
+  ConfigKey,
+  ConfigScalar,
+  ConfigSwitch,
+  ConfigTerm,
+  LlamaLike,
+  ModelPlace,
+  NormsDescription,
+  RopeDescription,
+  WindowsDescription,
+} from "./core/model/families/llama_like_description.ts";
+export { loadFamily } from "./core/model/families/load_family.ts";
+export { openModel, type OpenModelOptions } from "./core/model/open_model.ts";
 export type {
   BlockEvent,
   EventListener,

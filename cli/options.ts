@@ -16,6 +16,14 @@ export const modelArgument = argument(string({ metavar: "MODEL" }), {
     message`Directory of a Hugging Face checkpoint (config.json and safetensors), a .gguf file, or a model of the Hugging Face hub: org/name[@revision], org/name:file.gguf (docs/hub.md)`,
 });
 
+/** A description of the model's family. */
+export const familyFileOption = optional(
+  option("--family-file", string({ metavar: "FILE" }), {
+    description:
+      message`JSON file that says how a model like Llama is made and what its tensors are called, for architectures that are not known (docs/families.md)`,
+  }),
+);
+
 /** Options that every command takes. */
 export const commonOptions = {
   json: option("--json", {

@@ -17,6 +17,7 @@ import {
   backendOptions,
   calibrationOptions,
   commonOptions,
+  familyFileOption,
   gridOptions,
   hookTimeoutOption,
   modelArgument,
@@ -34,6 +35,7 @@ export const compareCommand = command(
   object({
     command: constant("compare"),
     model: modelArgument,
+    familyFile: familyFileOption,
     methods: withDefault(
       option("--methods", listOf(methodChain("NAME"), "A,B"), {
         description:

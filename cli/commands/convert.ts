@@ -9,7 +9,7 @@ import { type Message, message } from "@optique/core/message";
 import { command, constant, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
-import { backendOptions, commonOptions, modelArgument } from "../options.ts";
+import { backendOptions, commonOptions, familyFileOption, modelArgument } from "../options.ts";
 
 const footer: Message =
   message`Examples: salient convert out/tiny-awq --format pack-quantized --out out/tiny-ct
@@ -21,6 +21,7 @@ export const convertCommand = command(
   object({
     command: constant("convert"),
     model: modelArgument,
+    familyFile: familyFileOption,
     format: option("--format", string({ metavar: "NAME" }), {
       description:
         message`awq-gemm, awq-gemv, gptq, gptq-v2, gptq-p, pack-quantized (compressed-tensors), gguf or dequantized`,

@@ -13,6 +13,7 @@ import type { Infer } from "../infer.ts";
 import {
   backendOptions,
   commonOptions,
+  familyFileOption,
   headBitsOption,
   modelArgument,
   seqLenOption,
@@ -26,6 +27,7 @@ export const evalCommand = command(
   object({
     command: constant("eval"),
     model: modelArgument,
+    familyFile: familyFileOption,
     text: textOption,
     windows: windowsOption,
     seqLen: seqLenOption(2048),

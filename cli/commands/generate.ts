@@ -10,7 +10,13 @@ import { withDefault } from "@optique/core/modifiers";
 import { command, constant, option } from "@optique/core/primitives";
 import { float, integer, string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
-import { backendOptions, commonOptions, headBitsOption, modelArgument } from "../options.ts";
+import {
+  backendOptions,
+  commonOptions,
+  familyFileOption,
+  headBitsOption,
+  modelArgument,
+} from "../options.ts";
 
 /** The command's grammar. */
 export const generateCommand = command(
@@ -18,6 +24,7 @@ export const generateCommand = command(
   object({
     command: constant("generate"),
     model: modelArgument,
+    familyFile: familyFileOption,
     prompt: option("--prompt", string({ metavar: "TEXT" }), {
       description: message`Text to go on from`,
     }),

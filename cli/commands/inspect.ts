@@ -14,6 +14,7 @@ import {
   backendOptions,
   calibrationOptions,
   commonOptions,
+  familyFileOption,
   gridOptions,
   modelArgument,
   seqLenOption,
@@ -25,6 +26,7 @@ export const inspectCommand = command(
   object({
     command: constant("inspect"),
     model: modelArgument,
+    familyFile: familyFileOption,
     target: optional(
       option(
         "--for",

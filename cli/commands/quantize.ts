@@ -16,6 +16,7 @@ import {
   backendOptions,
   calibrationOptions,
   commonOptions,
+  familyFileOption,
   gridOptions,
   hookTimeoutOption,
   memoryOption,
@@ -40,6 +41,7 @@ export const quantizeCommand = command(
   object({
     command: constant("quantize"),
     model: modelArgument,
+    familyFile: familyFileOption,
     method: optional(
       option("--method", methodChain("NAME"), {
         description:

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadRules, loadTokenizer, openModel, readText } from "../../mod.ts";
+import { loadRules, loadTokenizer, readText } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { CompareArguments } from "../commands/compare.ts";
 import { comparisonTable } from "../comparison_table.ts";
@@ -12,6 +12,7 @@ import { type MeasuredRow, measureMethods, type MethodToMeasure } from "../measu
 import { buildChain, usualFor } from "../methods.ts";
 import { formatPerplexity } from "../format.ts";
 import { locateModel } from "../locate_model.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
@@ -49,7 +50,7 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
   const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
   const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using model = await openModel(path, backend);
+  using model = await openLocated(path, backend, args);
   const tokenizer = await loadTokenizer(path);
   const text = await readText(args.text);
   const seqLen = windowLength(args.seqLen, 2048, model);

@@ -9,6 +9,7 @@ import { chooseBackend } from "../choose_backend.ts";
 import type { ConvertArguments } from "../commands/convert.ts";
 import { formatBytes, formatSeconds } from "../format.ts";
 import { locateModel } from "../locate_model.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { WindowProgress } from "../window_progress.ts";
 
@@ -16,9 +17,10 @@ import { WindowProgress } from "../window_progress.ts";
 export async function runConvert(args: ConvertArguments, signal: AbortSignal): Promise<void> {
   const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
+  using model = await openLocated(path, backend, args);
   using progress = new WindowProgress("linears", args.json);
   const report = await convertModel({
-    model: path,
+    model,
     backend,
     format: args.format,
     out: args.out,

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { loadTokenizer, openModel, perplexity, readText, withRoundedHead } from "../../mod.ts";
+import { loadTokenizer, perplexity, readText, withRoundedHead } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { EvalArguments } from "../commands/eval.ts";
 import { firstWindows } from "../first_windows.ts";
 import { formatPerplexity, formatSeconds } from "../format.ts";
 import { locateModel } from "../locate_model.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printLine } from "../output.ts";
 import { windowLength } from "../window_length.ts";
 import { WindowProgress } from "../window_progress.ts";
@@ -18,7 +19,7 @@ import { WindowProgress } from "../window_progress.ts";
 export async function runEval(args: EvalArguments, signal: AbortSignal): Promise<void> {
   const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using opened = await openModel(path, backend);
+  using opened = await openLocated(path, backend, args);
   using rounded = args.headBits === undefined
     ? undefined
     : await withRoundedHead(opened, args.headBits);

@@ -4,17 +4,18 @@
  * @module
  */
 
-import { generate, loadTokenizer, openModel, withRoundedHead } from "../../mod.ts";
+import { generate, loadTokenizer, withRoundedHead } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { GenerateArguments } from "../commands/generate.ts";
 import { locateModel } from "../locate_model.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printNotice, printText } from "../output.ts";
 
 /** Streams the text to standard output, and its speed to standard error. */
 export async function runGenerate(args: GenerateArguments, signal: AbortSignal): Promise<void> {
   const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using opened = await openModel(path, backend);
+  using opened = await openLocated(path, backend, args);
   using rounded = args.headBits === undefined
     ? undefined
     : await withRoundedHead(opened, args.headBits);

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { inspectModel, lintModel, openModel } from "../../mod.ts";
+import { inspectModel, lintModel } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { InspectArguments } from "../commands/inspect.ts";
 import { formatBytes } from "../format.ts";
 import { locateModel } from "../locate_model.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printLine } from "../output.ts";
 import { formatTable } from "../table.ts";
 import { printLint } from "./lint.ts";
@@ -19,7 +20,7 @@ export async function runInspect(args: InspectArguments, signal: AbortSignal): P
   checkSalienceOptions(args);
   const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
-  using model = await openModel(path, backend);
+  using model = await openLocated(path, backend, args);
   const found = inspectModel(model);
   const salience = args.salience ? await findSalience(args, path, model, signal) : undefined;
   const lint = args.target === undefined ? undefined : lintModel(model, args.target);

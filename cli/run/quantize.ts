@@ -8,7 +8,6 @@ import {
   checkPush,
   loadRules,
   type MeasuredPerplexity,
-  openModel,
   type PushReport,
   quantize,
   SalientError,
@@ -19,6 +18,7 @@ import { formatBytes, formatPerplexity, formatSeconds } from "../format.ts";
 import { buildChain, type Chain } from "../methods.ts";
 import { planLine } from "../plan_line.ts";
 import { locateModel } from "../locate_model.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
@@ -51,7 +51,7 @@ export async function runQuantize(
   const source = await locateModel(args, signal);
   const { path, fields } = source;
   using backend = await chooseBackend(args);
-  using model = await openModel(path, backend);
+  using model = await openLocated(path, backend, args);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
   const calibration = observes || args.targetBits !== undefined
     ? await calibrate(

@@ -6,6 +6,7 @@
 
 import { SalientError } from "../errors.ts";
 import type { Architecture } from "../model/architecture.ts";
+import { families } from "../model/families/find_family.ts";
 import type { Family } from "../model/family.ts";
 
 /** A family as llama.cpp knows it. */
@@ -40,6 +41,9 @@ export function ggufArchitecture(
   family: Family,
   { config, block }: Architecture,
 ): GgufArchitecture {
+  if (!families.includes(family)) {
+    throw refuse(`knows only families of Salient's own, not ${family.name} as a file describes it`);
+  }
   const found = Object.hasOwn(ARCHITECTURES, family.name) ? ARCHITECTURES[family.name] : undefined;
   if (found === undefined) {
     throw refuse(

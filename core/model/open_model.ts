@@ -26,6 +26,12 @@ import type { Block, EmbeddedRows, Model, StoredQuantization } from "./model.ts"
 import { ModelEnds } from "./model_ends.ts";
 import { RopeCache } from "./rope_cache.ts";
 
+/** How {@linkcode openModel} opens. */
+export interface OpenModelOptions {
+  /** What the model is, in place of the family that `config.json` names: `loadFamily` reads one from a file. */
+  readonly family?: Family | undefined;
+}
+
 /**
  * Opens a checkpoint as a model: recognises its family and, if it is quantized, its format, and checks
  * that every tensor is there with the shape that `config.json` gives it. No weight is read yet.
@@ -48,13 +54,19 @@ import { RopeCache } from "./rope_cache.ts";
  * assert.deepEqual(output.shape, [3, 128]);
  * ```
  */
-export async function openModel(directory: string, backend: Backend): Promise<Model> {
+export async function openModel(
+  directory: string,
+  backend: Backend,
+  options: OpenModelOptions = {},
+): Promise<Model> {
   using opened = new DisposableStack();
   const checkpoint = directory.endsWith(".gguf")
     ? opened.use(await openGgufCheckpoint(directory, backend))
     : withScaledFloats(opened.use(await openCheckpoint(directory, backend)), backend);
   const rawConfig = await withQuantizationFile(checkpoint);
-  const family = findFamily(checkpoint.config);
+  const family = options.family === undefined
+    ? findFamily(checkpoint.config)
+    : checkFamily(options.family, checkpoint);
   const described = family.describe(checkpoint.config, (name) => checkpoint.entries.has(name));
   const config = withGenerationEos(described.config, checkpoint);
   const architecture = { ...described, config };
@@ -166,6 +178,18 @@ class OpenModel implements Model {
       `Block ${index} is not among the ${this.config.blocks} of ${this.directory}`,
     );
   }
+}
+
+/** A family that was given must be one of this kind of model. */
+function checkFamily(family: Family, { config, directory }: Checkpoint): Family {
+  const named = new ConfigReader(config).strings("architectures") ?? [];
+  if (named.some((name) => family.architectures.includes(name))) return family;
+  throw new SalientError(
+    "input",
+    `The family ${family.name} is of ${family.architectures.join(", ").slice(0, 160)}, but ` +
+      `${directory} is ${named.join(", ").slice(0, 80) || "of no architecture"}: name it there too`,
+    { file: directory },
+  );
 }
 
 /** `generation_config.json` may name more ids that end a text than `config.json` does. */

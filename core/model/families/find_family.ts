@@ -92,10 +92,12 @@ export function findFamily(config: JsonObject): Family {
     named.some((name) => family.architectures.includes(name))
   );
   if (found !== undefined) return found;
-  const known = families.flatMap((family) => family.architectures.slice(0, 1));
   throw new SalientError(
     "input",
-    `Architecture ${named.join(", ").slice(0, 80)} is not known: use one of ${known.join(", ")}`,
+    `Architecture ${
+      named.join(", ").slice(0, 80)
+    } is not known: docs/families.md lists those that are; ` +
+      `of a model like Llama, describe the rest with --family-file`,
     { file: "config.json" },
   );
 }

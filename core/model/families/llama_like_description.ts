@@ -21,8 +21,24 @@ export type ConfigScalar = number | readonly ConfigTerm[];
 /** What is always so, or is so where a key of `config.json` is true. */
 export type ConfigSwitch = boolean | string;
 
-/** Values of a model and the keys of `config.json` that hold them in Llama. */
-export const LLAMA_KEYS = {
+/** A value of `config.json` that every model has, by what it is. */
+export type ConfigKey =
+  | "vocabSize"
+  | "hiddenSize"
+  | "intermediateSize"
+  | "blocks"
+  | "heads"
+  | "kvHeads"
+  | "headDim"
+  | "maxPositions"
+  | "normEps"
+  | "activation"
+  | "tiedEmbeddings"
+  | "window"
+  | "ropeTheta";
+
+/** The keys of `config.json` that hold them in Llama. */
+export const LLAMA_KEYS: Readonly<Record<ConfigKey, string>> = {
   vocabSize: "vocab_size",
   hiddenSize: "hidden_size",
   intermediateSize: "intermediate_size",
@@ -36,7 +52,7 @@ export const LLAMA_KEYS = {
   tiedEmbeddings: "tie_word_embeddings",
   window: "sliding_window",
   ropeTheta: "rope_theta",
-} as const;
+};
 
 /** Where a checkpoint may keep the model: names that its tensors begin with. */
 export interface ModelPlace {
@@ -122,7 +138,7 @@ export interface LlamaLike {
   /** Values of `config.json` where it has none. */
   readonly defaults?: Readonly<Record<string, Json>>;
   /** Keys of `config.json` by what they hold, where they are not Llama's. */
-  readonly keys?: Readonly<Partial<Record<keyof typeof LLAMA_KEYS, string>>>;
+  readonly keys?: Readonly<Partial<Record<ConfigKey, string>>>;
   /** Keys that ask for what is not done: they must be absent or hold one of these values. */
   readonly only?: Readonly<Record<string, readonly Json[]>>;
   /** Where checkpoints keep the model; the first that has the embedding counts. Default `model` and `lm_head`. */
