@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { dequantizeBlocks } from "../core/gguf/dequantize_blocks.ts";
 import { encodeBlocks } from "../core/gguf/encode_blocks.ts";
 import { GGML_TYPES, ggmlBytes, type GgmlType } from "../core/gguf/ggml_type.ts";
-import { clientTest, missingPeer } from "./run_child.ts";
+import { clientTest, missingPeer, PEERS } from "./run_child.ts";
 
-const LIBRARY = new URL(
-  "../bench/peers/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64/libggml-base.so",
-  import.meta.url,
-);
+const LIBRARY = new URL("@node-llama-cpp/linux-x64/bins/linux-x64/libggml-base.so", PEERS);
 const ROW = {
   parameters: [
     "buffer", // const block * x

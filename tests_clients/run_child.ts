@@ -6,21 +6,34 @@
 
 const ROOT = new URL("../", import.meta.url);
 
-/** Where the benchmarks' peers are installed (`deno task bench:peers:install`). */
-const PEERS = new URL("bench/peers/node_modules/", ROOT);
+/** Where peers are installed: by `deno task test:clients:install`, or for the benchmarks by `bench:peers:install`. */
+const FOLDERS: readonly string[] = ["tests_clients/peers/", "bench/peers/"];
+const FOLDER: string = FOLDERS.find((folder) => isThere(`${folder}node_modules/node-llama-cpp`)) ??
+  FOLDERS[0] ?? "";
 
-/** Why a peer cannot be run; undefined where it is installed. */
-export function missingPeer(name: string): string | undefined {
+/** Where the npm packages of the peers are. */
+export const PEERS = new URL(`${FOLDER}node_modules/`, ROOT);
+
+function isThere(path: string): boolean {
   try {
-    Deno.statSync(new URL(name, PEERS));
-    return undefined;
+    Deno.statSync(new URL(path, ROOT));
+    return true;
   } catch {
-    return `${name} is not installed: deno task bench:peers:install`;
+    return false;
   }
 }
 
-/** The Python that is asked: `SALIENT_PYTHON`, else `python3`. */
-export const PYTHON: string = Deno.env.get("SALIENT_PYTHON") ?? "python3";
+/** Why a peer cannot be run; undefined where it is installed. */
+export function missingPeer(name: string): string | undefined {
+  if (isThere(`${FOLDER}node_modules/${name}`)) return undefined;
+  return `${name} is not installed: deno task test:clients:install`;
+}
+
+const VENV = "tests_clients/peers/venv/bin/python";
+
+/** The Python that is asked: `SALIENT_PYTHON`, else that of `deno task test:clients:install`, else `python3`. */
+export const PYTHON: string = Deno.env.get("SALIENT_PYTHON") ??
+  (isThere(VENV) ? new URL(VENV, ROOT).pathname : "python3");
 
 /** Why a Python script cannot be run; undefined where the modules are there. */
 export function missingPython(...modules: string[]): string | undefined {
@@ -32,12 +45,14 @@ export function missingPython(...modules: string[]): string | undefined {
     }).outputSync();
     if (success) return undefined;
   } catch { /* there is no such program */ }
-  return `${PYTHON} has no ${modules.join(", ")}: set SALIENT_PYTHON`;
+  return `${PYTHON} has no ${
+    modules.join(", ")
+  }: deno task test:clients:install, or set SALIENT_PYTHON`;
 }
 
 /** Runs a script of the peers' folder and parses the last line of what it prints. */
 export async function runPeer<T>(script: string, request: object): Promise<T> {
-  const args = ["run", "--config", "bench/peers/peers.json", "-A", script];
+  const args = ["run", "--config", `${FOLDER}peers.json`, "-A", script];
   return await run(Deno.execPath(), args, request);
 }
 

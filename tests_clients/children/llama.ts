@@ -1,7 +1,7 @@
 /**
  * llama.cpp in a process of its own, through node-llama-cpp:
  *
- *     deno run --config bench/peers/peers.json -A tests_clients/children/llama.ts < REQUEST.json
+ *     deno run --config tests_clients/peers/peers.json -A tests_clients/children/llama.ts < REQUEST.json
  *
  * REQUEST is `{"file","texts":[...],"prompt":[ids],"tokens":N,"windows":[[ids],...]}`. The answer, the last line of
  * the output, has the ids of the texts, the ids that follow the prompt greedily, and for each window the mean

@@ -1,7 +1,7 @@
 /**
  * onnxruntime's MatMulNBits in a process of its own:
  *
- *     deno run --config bench/peers/peers.json -A tests_clients/children/onnx.ts < REQUEST.json
+ *     deno run --config tests_clients/peers/peers.json -A tests_clients/children/onnx.ts < REQUEST.json
  *
  * REQUEST is `{"T","N","K","block","codes","scales","zeros","x"}`: integers two to a byte as the operator wants them, all
  * as lists. The answer is `{"y":[...]}`.
