@@ -7,7 +7,9 @@ function* files(folder: string): Generator<string> {
     const path = folder + entry.name;
     if (entry.isDirectory) {
       if (
-        !["node_modules", "build", ".git", "models", "prebuilt", "fixtures"].includes(entry.name)
+        !["node_modules", "venv", "build", ".git", "models", "prebuilt", "fixtures"].includes(
+          entry.name,
+        )
       ) {
         yield* files(path + "/");
       }

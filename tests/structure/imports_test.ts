@@ -7,7 +7,9 @@ const ROOT = new URL("../../", import.meta.url);
 function* sources(folder: string): Generator<string> {
   for (const entry of Deno.readDirSync(new URL(folder, ROOT))) {
     const path = folder + entry.name;
-    if (entry.isDirectory && !["node_modules", "build", ".git", "models"].includes(entry.name)) {
+    if (
+      entry.isDirectory && !["node_modules", "venv", "build", ".git", "models"].includes(entry.name)
+    ) {
       yield* sources(path + "/");
     } else if (entry.isFile && path.endsWith(".ts")) yield path;
   }
