@@ -1,12 +1,14 @@
 """Trains the small tokenizers of tests/core/tokenizer/kinds and writes what the Rust library makes of every line.
 
 Each is of the kind of a known model: the same normalizer, pre-tokenizer, model, post-processor, decoder and added
-tokens, with some hundred tokens of its own, trained on lines.json and on public domain text from npm.
+tokens, with some hundred tokens of its own, trained on lines.json and on public domain text from npm. Training does
+not give the same file twice, so what is there is kept: delete a folder to train its tokenizer again.
 
     pip install tokenizers transformers sentencepiece protobuf
     python tools/make_tokenizer_kinds.py
 """
 
+import hashlib
 import io
 import json
 import tempfile
@@ -16,7 +18,7 @@ import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, processors, trainers
 from tokenizers import pre_tokenizers as P
 from tokenizer_hashes import line_hashes, load
-from transformers import GemmaTokenizer, GPT2Tokenizer, LlamaTokenizer
+from transformers.convert_slow_tokenizer import LlamaConverter, SentencePieceExtractor
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests/core/tokenizer"
@@ -267,38 +269,102 @@ def write(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n", "ascii")
 
 
-def write_kind(name: str, tokenizer: Tokenizer) -> None:
+def write_kind(name: str, train) -> None:
     folder = FOLDER / "kinds" / name
-    write(folder / "tokenizer.json", json.loads(tokenizer.to_str()))
+    if not (folder / "tokenizer.json").exists():
+        write(folder / "tokenizer.json", json.loads(train().to_str()))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     cases = [{"name": "as it is", "patch": {}, "hashes": line_hashes(load(str(folder)), LINES)}]
     for case, patch in variants(name, tokenizer).items():
         cases.append({"name": case, "patch": patch, "hashes": line_hashes(patched(tokenizer, patch), LINES)})
     write(folder / "golden.json", cases)
 
 
-def write_model(name: str, model: bytes, config: dict, load_class) -> None:
-    """A tokenizer.model and what transformers makes of it where there is nothing else."""
+class Unconverted:
+    """What LlamaConverter asks a slow tokenizer."""
+
+    add_prefix_space = True
+
+    def __init__(self, vocab_file: str, legacy: bool) -> None:
+        self.vocab_file = vocab_file
+        self.legacy = legacy
+
+    def convert_ids_to_tokens(self, index: int) -> str:
+        return ["<unk>", "<s>", "</s>"][index]
+
+
+class Extractor(SentencePieceExtractor):
+    """Their converter of Llama asks its extractor in a way of before transformers 5."""
+
+    def extract(self, _scores) -> tuple:
+        made = super().extract(models.BPE)
+        return made["vocab"], made["merges"]
+
+
+def converted(path: Path, legacy: bool, template: str) -> Tokenizer:
+    LlamaConverter.SpmExtractor = Extractor
+    tokenizer = LlamaConverter(Unconverted(str(path), legacy)).converted()
+    tokenizer.add_special_tokens([special("<unk>"), special("<s>"), special("</s>")])
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=[("<s>", 1), ("</s>", 2)])
+    return tokenizer
+
+
+def bare_ids(processor, line: str, is_likely: bool) -> str:
+    """A hash of SentencePiece's own ids; dots for lines that the Rust library reads otherwise on purpose.
+
+    Those with a text that is a control token; under a Unigram model those with a text such as <0x0A>, which Rust takes
+    for the token of that byte, and runs of one character, whose equal sums SentencePiece compares in fp32.
+    """
+    controls = (processor.id_to_piece(id) for id in range(len(processor)) if processor.is_control(id) or processor.is_unknown(id))
+    others = is_likely and ("<0x" in line or any(character * 100 in line for character in set(line)))
+    if others or any(control in line for control in controls):
+        return "......"
+    return hashlib.sha256(" ".join(map(str, processor.encode(line))).encode()).hexdigest()[:6]
+
+
+def write_model(name: str, train, cases: dict) -> None:
+    """A tokenizer.model, what transformers makes of it, and SentencePiece's own ids."""
     folder = FOLDER / "kinds" / name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.model").write_bytes(model)
-    cases = []
-    for case, flags in config.items():
-        with tempfile.TemporaryDirectory() as place:
-            Path(place, "tokenizer.model").write_bytes(model)
-            write(Path(place, "tokenizer_config.json"), flags)
-            tokenizer = load_class.from_pretrained(place).backend_tokenizer
-            cases.append({"name": case, "config": flags, "hashes": line_hashes(tokenizer, LINES)})
+    path = folder / "tokenizer.model"
+    if not path.exists():
+        path.write_bytes(train())
+    model = path.read_bytes()
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    ids = [" ".join(map(str, processor.encode(line))) for line in LINES]
-    write(folder / "golden.json", cases)
-    write(folder / "sentencepiece.json", ids)
+    golden = [{"name": "SentencePiece", "config": {}, "ids": "".join(bare_ids(processor, line, name == "unigram-model") for line in LINES)}]
+    for case, (config, template) in cases.items():
+        hashes = line_hashes(converted(path, config.get("legacy", True), template), LINES)
+        golden.append({"name": case, "config": config, "hashes": hashes})
+    write(folder / "golden.json", golden)
+
+
+def write_models() -> None:
+    llama = lambda: sentence_piece(
+        model_type="bpe", vocab_size=1400, character_coverage=0.98, byte_fallback=True, split_digits=True,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, allow_whitespace_only_pieces=True,
+    )
+    write_model("llama-model", llama, {
+        "by default": ({}, "<s> $A"),
+        "legacy": ({"legacy": True, "add_bos_token": True, "add_eos_token": True}, "<s> $A </s>"),
+        "not legacy": ({"legacy": False, "add_bos_token": False}, "$A"),
+    })
+    gemma_like = lambda: sentence_piece(
+        model_type="bpe", vocab_size=1400, character_coverage=0.98, byte_fallback=True, split_digits=True,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, allow_whitespace_only_pieces=True,
+        add_dummy_prefix=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, control_symbols=["<start_of_turn>", "<end_of_turn>"],
+        user_defined_symbols=["<td>", "<h1>", MARK * 2, MARK * 4],
+    )
+    write_model("gemma-model", gemma_like, {})
+    likely = lambda: sentence_piece(rules=True, model_type="unigram", vocab_size=1400, character_coverage=0.98, byte_fallback=True)
+    write_model("unigram-model", likely, {})
 
 
 def main() -> None:
     for make in (llama2, llama3, qwen, gpt2, gemma, deepseek):
-        write_kind(make.__name__, make())
+        write_kind(make.__name__, make)
     options = {"model_type": "unigram", "vocab_size": 1000, "pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
-    write_kind("t5", unigram(sentence_piece(rules=True, character_coverage=0.98, **options)))
+    write_models()
+    write_kind("t5", lambda: unigram(sentence_piece(rules=True, character_coverage=0.98, **options)))
 
 
 if __name__ == "__main__":

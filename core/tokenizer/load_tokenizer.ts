@@ -4,26 +4,25 @@
  * @module
  */
 
-import { isJsonObject, readJsonObject } from "../checkpoint/read_json.ts";
+import { isJsonObject } from "../checkpoint/read_json.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { readGguf } from "../gguf/read_gguf.ts";
 import { tokenizerFilesOf } from "../gguf/tokenizer_files_of.ts";
 import { type ChatTemplate, loadChatTemplate } from "./chat_template.ts";
+import { findDefinition, type FoundDefinition, otherTokenizerFile } from "./find_definition.ts";
 import { TokenizerPipeline } from "./tokenizer_pipeline.ts";
 import type { ChatMessage, Tokenizer } from "./types.ts";
 import { UnknownTokenError } from "./unknown_token_error.ts";
-
-/** The tokenizer.json of models with 256,000 tokens has about 35 MB. */
-const MOST_BYTES = 256 * 2 ** 20;
 
 /** No vocabulary comes near; ids above make arrays that fill the memory. */
 const MOST_IDS = 2 ** 24;
 
 /**
- * Loads the tokenizer of a checkpoint's directory from `tokenizer.json`, `tokenizer_config.json` and,
- * for chats, `chat_template.jinja` or `chat_template.json`. A SentencePiece `tokenizer.model` is not read.
+ * Loads the tokenizer of a checkpoint's directory: from `tokenizer.json`, else from a SentencePiece
+ * `tokenizer.model`, else from `vocab.json` and `merges.txt`; with `tokenizer_config.json` and, for chats,
+ * `chat_template.jinja` or `chat_template.json`. `docs/tokenizers.md` says which kinds were checked, and how.
  *
  * The ids are those of the Rust library that made the file. Texts of megabytes are fine.
  *
@@ -41,11 +40,9 @@ const MOST_IDS = 2 ** 24;
  * @throws {SalientError} `input`, naming the file, where one is missing, damaged or of an unknown kind.
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  const isGguf = directory.endsWith(".gguf");
-  const file = isGguf ? directory : `${directory}/tokenizer.json`;
-  const { definition, config } = isGguf
+  const { definition, config, file } = directory.endsWith(".gguf")
     ? await readGgufTokenizer(directory)
-    : { definition: await readDefinition(directory, file), config: await readConfig(directory) };
+    : await readDirectory(directory);
   const vocabSize = countIds(definition, file);
   const template = await loadChatTemplate(directory, config);
   return new CheckpointTokenizer(directory, compile(definition, file), vocabSize, template);
@@ -124,36 +121,23 @@ class CheckpointTokenizer implements Tokenizer {
   }
 }
 
-async function readGgufTokenizer(
-  path: string,
-): Promise<{ readonly definition: JsonObject; readonly config: JsonObject }> {
-  const files = tokenizerFilesOf(path, (await readGguf(path)).metadata);
-  if (files !== undefined) return files;
-  throw new SalientError("input", `${path} has no tokenizer: use another file`, { file: path });
+async function readGgufTokenizer(file: string): Promise<FoundDefinition> {
+  const files = tokenizerFilesOf(file, (await readGguf(file)).metadata);
+  if (files !== undefined) return { definition: files.definition, config: files.config, file };
+  throw new SalientError("input", `${file} has no tokenizer: use another file`, { file });
 }
 
-async function readDefinition(directory: string, file: string): Promise<JsonObject> {
-  try {
-    return await readJsonObject(file, { bytes: MOST_BYTES, within: directory });
-  } catch (cause) {
-    const missing = cause instanceof SalientError && cause.cause instanceof Deno.errors.NotFound;
-    if (!missing) throw cause;
-    throw new SalientError(
-      "input",
-      `${directory} has no tokenizer.json, the only kind of tokenizer that is read ` +
-        `(tokenizer.model alone is not): save it with a fast tokenizer of transformers`,
-      { file, cause },
-    );
-  }
-}
-
-async function readConfig(directory: string): Promise<JsonObject> {
-  try {
-    return await readJsonObject(`${directory}/tokenizer_config.json`, { within: directory });
-  } catch (cause) {
-    if (cause instanceof SalientError && cause.cause instanceof Deno.errors.NotFound) return {};
-    throw cause;
-  }
+async function readDirectory(directory: string): Promise<FoundDefinition> {
+  const found = await findDefinition(directory);
+  if (found !== undefined) return found;
+  const other = await otherTokenizerFile(directory);
+  throw new SalientError(
+    "input",
+    `${directory} has no tokenizer.json, tokenizer.model or vocab.json with merges.txt` +
+      `${other === undefined ? "" : `, and ${other} is not read`}: ` +
+      `save the tokenizer with a fast tokenizer of transformers`,
+    { file: `${directory}/tokenizer.json` },
+  );
 }
 
 /** One more than the largest id; every id is checked, for ids become indices of arrays. */

@@ -10,7 +10,7 @@ import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { byteLetters } from "./byte_letters.ts";
 import { compilePattern } from "./compile_pattern.ts";
 import { eachMatch } from "./each_match.ts";
-import { makePrecompiledNormalizer } from "./precompiled_normalizer.ts";
+import { makeCharsmapNormalizer, makePrecompiledNormalizer } from "./precompiled_normalizer.ts";
 
 /** Changes a text. */
 export type Normalizer = (text: string) => string;
@@ -43,6 +43,9 @@ export function makeNormalizer(part: Json): Normalizer | undefined {
       return makeReplacement(part);
     case "Precompiled":
       return makePrecompiledNormalizer(String(part.precompiled_charsmap ?? ""));
+    case "Charsmap":
+      // Not in files: of a tokenizer.model.
+      return makeCharsmapNormalizer(String(part.precompiled_charsmap ?? ""));
     case "Strip":
       return strip(part);
     case "StripAccents":

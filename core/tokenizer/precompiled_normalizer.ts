@@ -16,6 +16,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Letters that may stand together as one grapheme: anything but ASCII, and the line ends. */
 const JOINABLE = /[^\0-\x7f]|\r\n/;
 
+/** A table's trie, and its texts. */
+interface Table {
+  readonly units: Uint32Array;
+  readonly texts: Uint8Array;
+}
+
 /**
  * Replaces graphemes, or letters, by what the table has for them.
  *
@@ -27,28 +33,14 @@ const JOINABLE = /[^\0-\x7f]|\r\n/;
  * @throws {Error} Where the table is damaged.
  */
 export function makePrecompiledNormalizer(base64: string): (text: string) => string {
-  if (base64.length > MOST_BYTES) throw new Error("its table of characters is too large");
-  const bytes = Uint8Array.fromBase64(base64);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const trieBytes = bytes.length < 4 ? -1 : view.getUint32(0, true);
-  if (trieBytes < 0 || trieBytes % 4 !== 0 || trieBytes > bytes.length - 4) {
-    throw new Error("its table of characters is damaged");
-  }
-  const units = Uint32Array.from(
-    { length: trieBytes / 4 },
-    (_, at) => view.getUint32(4 + 4 * at, true),
-  );
-  const texts = bytes.subarray(4 + trieBytes);
+  const table = readTable(base64);
   const known = new Map<string, string | undefined>();
   const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
 
   /** What stands for a letter or grapheme; undefined where the table has nothing. */
   function lookUp(part: string): string | undefined {
     if (known.has(part)) return known.get(part);
-    const place = find(units, encoder.encode(part));
-    const start = place >= 0 && place < texts.length ? place : -1;
-    const end = start < 0 ? -1 : texts.indexOf(0, start);
-    const made = start < 0 || end < 0 ? undefined : decoder.decode(texts.subarray(start, end));
+    const made = textOf(table, find(table.units, encoder.encode(part), 0, "shortest").value);
     if (known.size < 100_000) known.set(part, made);
     return made;
   }
@@ -74,19 +66,75 @@ export function makePrecompiledNormalizer(base64: string): (text: string) => str
   return (text) => text.replace(/ ?[^ ]+| /g, replaceStretch);
 }
 
-/** The value of the shortest start that has one; -1 for none. */
-function find(units: Uint32Array, key: Uint8Array): number {
-  let unit = units[0] ?? 0;
-  let at = offset(unit);
-  for (const byte of key) {
-    if (byte === 0) return -1;
-    at ^= byte;
-    unit = units[at] ?? 0x8000_0000;
-    if ((unit & 0x8000_00ff) >>> 0 !== byte) return -1;
-    at ^= offset(unit);
-    if ((unit >>> 8) & 1) return (units[at] ?? 0x7fff_ffff) & 0x7fff_ffff;
+/**
+ * Replaces what the table has, at each place the longest, as SentencePiece itself does.
+ *
+ * @throws {Error} Where the table is damaged.
+ */
+export function makeCharsmapNormalizer(base64: string): (text: string) => string {
+  const table = readTable(base64);
+  return function normalize(text): string {
+    const bytes = encoder.encode(text);
+    const parts: string[] = [];
+    let done = 0;
+    for (let at = 0; at < bytes.length;) {
+      const { value, length } = find(table.units, bytes, at, "longest");
+      const made = textOf(table, value);
+      if (made === undefined) {
+        do at++; while (at < bytes.length && (bytes[at]! & 0xc0) === 0x80);
+        continue;
+      }
+      parts.push(decoder.decode(bytes.subarray(done, at)), made);
+      at += length;
+      done = at;
+    }
+    return parts.join("") + decoder.decode(bytes.subarray(done));
+  };
+}
+
+function readTable(base64: string): Table {
+  if (base64.length > MOST_BYTES) throw new Error("its table of characters is too large");
+  const bytes = Uint8Array.fromBase64(base64);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const trieBytes = bytes.length < 4 ? -1 : view.getUint32(0, true);
+  if (trieBytes < 0 || trieBytes % 4 !== 0 || trieBytes > bytes.length - 4) {
+    throw new Error("its table of characters is damaged");
   }
-  return -1;
+  const units = Uint32Array.from(
+    { length: trieBytes / 4 },
+    (_, at) => view.getUint32(4 + 4 * at, true),
+  );
+  return { units, texts: bytes.subarray(4 + trieBytes) };
+}
+
+/** The text at a place of the table. */
+function textOf({ texts }: Table, place: number): string | undefined {
+  if (place < 0 || place >= texts.length) return undefined;
+  const end = texts.indexOf(0, place);
+  return end < 0 ? undefined : decoder.decode(texts.subarray(place, end));
+}
+
+/** The value of the shortest or longest start of what lies from `at` on that has one, and its bytes; -1 for none. */
+function find(
+  units: Uint32Array,
+  key: Uint8Array,
+  at: number,
+  which: "shortest" | "longest",
+): { readonly value: number; readonly length: number } {
+  let found = { value: -1, length: 0 };
+  let node = offset(units[0] ?? 0);
+  for (let end = at; end < key.length; end++) {
+    const byte = key[end]!;
+    node ^= byte;
+    const unit = units[node] ?? 0x8000_0000;
+    // No label is 0: a zero byte would find the value of what lies before it.
+    if (byte === 0 || (unit & 0x8000_00ff) >>> 0 !== byte) break;
+    node ^= offset(unit);
+    if (((unit >>> 8) & 1) === 0) continue;
+    found = { value: (units[node] ?? 0x7fff_ffff) & 0x7fff_ffff, length: end + 1 - at };
+    if (which === "shortest") break;
+  }
+  return found;
 }
 
 function offset(unit: number): number {

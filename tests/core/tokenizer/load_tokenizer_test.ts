@@ -84,12 +84,15 @@ Deno.test("special tokens of the post-processor are put in unless told otherwise
   });
 });
 
-Deno.test("a directory without tokenizer.json is refused, with what is read", async () => {
-  await withDirectory({ "tokenizer.model": "x" }, async (directory) => {
+Deno.test("a directory without a tokenizer is refused, with what is read", async () => {
+  await withDirectory({}, async (directory) => {
     await assert.rejects(
       loadTokenizer(directory),
-      inputError(/tokenizer\.json/, /tokenizer\.model/),
+      inputError(/tokenizer\.json/, /tokenizer\.model/, /merges\.txt/),
     );
+  });
+  await withDirectory({ "tekken.json": "{}" }, async (directory) => {
+    await assert.rejects(loadTokenizer(directory), inputError(/tekken\.json .* is not read/));
   });
 });
 
