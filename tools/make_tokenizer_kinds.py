@@ -18,7 +18,7 @@ import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, processors, trainers
 from tokenizers import pre_tokenizers as P
 from tokenizer_hashes import line_hashes, load
-from transformers.convert_slow_tokenizer import LlamaConverter, SentencePieceExtractor
+from transformers.convert_slow_tokenizer import LlamaConverter, SentencePieceExtractor, generate_merges
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests/core/tokenizer"
@@ -294,11 +294,14 @@ class Unconverted:
 
 
 class Extractor(SentencePieceExtractor):
-    """Their converter of Llama asks its extractor in a way of before transformers 5."""
+    """Merges by scores, as transformers 4 made them and as SentencePiece itself merges.
 
-    def extract(self, _scores) -> tuple:
-        made = super().extract(models.BPE)
-        return made["vocab"], made["merges"]
+    Transformers 5 takes the order of ids instead, which is another one for the runs of spaces of Llama and Mistral.
+    """
+
+    def extract(self, scores) -> tuple:
+        vocab = {piece.piece: id for id, piece in enumerate(self.proto.pieces)}
+        return vocab, generate_merges(vocab, scores)
 
 
 def converted(path: Path, legacy: bool, template: str) -> Tokenizer:
