@@ -6,8 +6,6 @@
 
 import type { Backend } from "../backend.ts";
 import { SalientError } from "../errors.ts";
-import { type RecognisedFormat, recogniseFormat } from "../export/formats.ts";
-import { storedActivation } from "../export/stored_activation.ts";
 import { refuseLinear } from "../export/refuse_linear.ts";
 import type { ExportFormat, StoredWeight } from "../export/types.ts";
 import { openModel } from "../model/open_model.ts";
@@ -17,7 +15,11 @@ import type { ModelOutput, OutputFormat } from "../output/model_output.ts";
 import { LinearRecord } from "../pipeline/linear_record.ts";
 import { checkAborted, orInterrupted } from "../pipeline/until_aborted.ts";
 import type { LinearInfo } from "../plugin.ts";
+import { linearSource } from "./linear_source.ts";
 import { withF16Scales } from "./with_f16_scales.ts";
+
+/** Formats that hold plain numbers too. */
+const PLAIN_FORMATS: readonly string[] = ["gguf", "dequantized"];
 
 /** What {@linkcode convertModel} takes. */
 export interface ConvertOptions {
@@ -102,9 +104,8 @@ async function convert(options: ConvertOptions): Promise<ConvertReport> {
   const model = typeof options.model === "string"
     ? opened.use(await openModel(options.model, backend))
     : options.model;
-  const source = recogniseFormat(model.rawConfig);
-  const stored = storedLinears(model, source);
-  checkTarget(model, format, stored);
+  const source = linearSource(model, PLAIN_FORMATS.includes(format.name));
+  checkTarget(model, format, source.linears);
   await using output = await format.create({
     model,
     ops: backend,
@@ -114,25 +115,24 @@ async function convert(options: ConvertOptions): Promise<ConvertReport> {
   });
   const record = new LinearRecord(format);
   let lossless = true;
-  const linears = [...stored.keys()];
+  const linears = [...source.linears.keys()];
   for (const [done, linear] of linears.entries()) {
     checkAborted(options.signal ?? new AbortController().signal);
     options.onProgress?.(done, linears.length, linear.name);
-    using weight = await decode(model, source, linear);
+    const { weight: read, activation, exact } = await source.read(linear);
+    using weight = read;
     using written = withF16Scales(weight, format, ({ scales }) => backend.download(scales));
     format.check(linear, written.grid);
     checkOrder(linear, written, format);
-    const activation = source &&
-      await storedActivation(source.format, model.checkpoint, linear, source.stored, backend);
     record.add(linear, written.grid, activation, written.inputOrder !== undefined);
-    lossless &&= format.isExact(written.grid);
+    lossless &&= exact && format.isExact(written.grid);
     await output.addLinear(linear, written, activation);
     releaseLinear(model, linear);
   }
   await finish(output, model, record);
   return {
     model: model.directory,
-    from: source?.format.name ?? (model.directory.endsWith(".gguf") ? "gguf" : "safetensors"),
+    from: source.name,
     format: format.name,
     out,
     linears: linears.length,
@@ -153,32 +153,17 @@ async function finish(output: ModelOutput, model: Model, record: LinearRecord): 
   await output.commit();
 }
 
-/** The quantized linears of a model, in order. */
-function storedLinears(
-  model: Model,
-  source: RecognisedFormat | undefined,
-): ReadonlyMap<LinearInfo, StoredLinear> {
-  const stored = new Map<LinearInfo, StoredLinear>();
-  for (const linear of source === undefined ? [] : model.linears) {
-    const found = model.quantization?.of(linear);
-    if (found !== undefined) stored.set(linear, found);
-  }
-  return stored;
-}
-
 /** Refuses before any work what is known to be impossible already. */
 function checkTarget(
   model: Model,
   format: OutputFormat,
   stored: ReadonlyMap<LinearInfo, StoredLinear>,
 ): void {
-  const plain = format.name === "gguf" || format.name === "dequantized";
-  if (stored.size === 0 && !plain) {
+  if (stored.size === 0 && !PLAIN_FORMATS.includes(format.name)) {
     throw new SalientError(
       "input",
       model.directory.endsWith(".gguf")
-        ? `${model.directory} is read as plain numbers, which ${format.name} does not hold: quantize it anew, or ` +
-          `convert what it was made from`
+        ? `${model.directory} stores plain numbers, which ${format.name} does not hold: quantize it (salient quantize)`
         : `${model.directory} has no quantized linears to convert to ${format.name}: quantize it (salient quantize)`,
       { file: model.directory },
     );
@@ -212,15 +197,6 @@ function checkOrder(linear: LinearInfo, { inputOrder }: StoredWeight, format: Ou
     `has groups of neighbouring inputs, and those of ${linear.name} are not (desc_act): use gptq, gptq-v2, ` +
       `pack-quantized or dequantized`,
   );
-}
-
-async function decode(
-  model: Model,
-  source: RecognisedFormat | undefined,
-  linear: LinearInfo,
-): Promise<StoredWeight> {
-  if (source === undefined) throw new SalientError("failed", `${linear.name} is plain`);
-  return await source.format.decode(model.checkpoint, linear, source.stored, model.backend);
 }
 
 function releaseLinear({ checkpoint }: Model, { name }: LinearInfo): void {

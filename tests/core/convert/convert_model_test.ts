@@ -126,7 +126,7 @@ Deno.test("convertModel() refuses what the other format cannot hold, and leaves 
   await refuse(`${folder.path}/plain`, "gptq", /has no quantized linears to convert to gptq/);
   const gguf = `${folder.path}/eight.gguf`;
   await convertModel({ model: `${folder.path}/plain`, backend, format: "gguf", out: gguf });
-  await refuse(gguf, "gptq", /is read as plain numbers, which gptq does not hold/);
+  await refuse(gguf, "gptq", /stores plain numbers, which gptq does not hold/);
   // A group whose weights are all above 0 has zero point 0.
   const positive = definePlugin({
     name: "positive",
