@@ -9,7 +9,7 @@ import { message } from "@optique/core/message";
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
-import { backendOptions, commonOptions } from "../options.ts";
+import { backendOptions, commonOptions, familyFileOption } from "../options.ts";
 
 /** The command's grammar. */
 export const pushCommand = command(
@@ -22,6 +22,7 @@ export const pushCommand = command(
     id: argument(string({ metavar: "ORG/NAME" }), {
       description: message`Repository on the Hugging Face hub; it is made if it is not there`,
     }),
+    familyFile: familyFileOption,
     private: option("--private", {
       description: message`Make the repository private; refuse one that is public`,
     }),

@@ -9,12 +9,12 @@ import {
   loadTokenizer,
   type MeasuredPerplexity,
   type Model,
-  openModel,
   perplexity,
   readText,
   SalientError,
 } from "../../mod.ts";
 import { firstWindows } from "../first_windows.ts";
+import { openLocated } from "../open_located.ts";
 import { windowLength } from "../window_length.ts";
 import { WindowProgress } from "../window_progress.ts";
 
@@ -24,6 +24,8 @@ export interface MeasureOptions {
   readonly original: Model;
   /** Where it is, for its tokenizer. */
   readonly path: string;
+  /** File that describes its family, if there is one. */
+  readonly familyFile: string | undefined;
   /** The backend. */
   readonly backend: Backend;
   /** The text. */
@@ -70,7 +72,7 @@ export async function prepareMeasurement(options: MeasureOptions): Promise<Measu
   return async (out) => {
     const started = performance.now();
     const [before = NaN, windows = 0, tokens = 0] = await measure(original, "original");
-    using result = await openModel(out, backend);
+    using result = await openLocated(out, backend, options);
     const [after = NaN] = await measure(result, "result");
     const seconds = (performance.now() - started) / 1000;
     return {

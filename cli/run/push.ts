@@ -4,10 +4,11 @@
  * @module
  */
 
-import { checkPush, type Inspection, inspectModel, modelCard, openModel } from "../../mod.ts";
+import { checkPush, type Inspection, inspectModel, modelCard } from "../../mod.ts";
 import { readCard } from "../card_file.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { PushArguments } from "../commands/push.ts";
+import { openLocated } from "../open_located.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { pushCheckpoint } from "../push_checkpoint.ts";
 import { VERSION } from "../version.ts";
@@ -34,7 +35,7 @@ export async function runPush(args: PushArguments, signal: AbortSignal): Promise
 /** Opens the checkpoint, which checks that every tensor is there. */
 async function look(args: PushArguments): Promise<Inspection> {
   using backend = await chooseBackend(args);
-  using model = await openModel(args.path, backend);
+  using model = await openLocated(args.path, backend, args);
   return inspectModel(model);
 }
 

@@ -110,7 +110,7 @@ export interface ExportFormat extends LinearFormat, ReadFormat {
    *
    * @param linears Every quantized linear by its full name, in order; never empty. They have one grid
    * (as {@linkcode sharedGrid} says) unless the format is `mixed`.
-   * @param skipped Full names of the linears that stay plain.
+   * @param skipped Full names of the linears that stay plain, in the blocks and outside of them.
    */
   config(linears: ReadonlyMap<string, ExportedLinear>, skipped: readonly string[]): JsonObject;
 }

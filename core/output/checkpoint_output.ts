@@ -19,6 +19,7 @@ import type {
   OutputSummary,
   StreamedTensor,
 } from "./model_output.ts";
+import { outsideLinears } from "./outside_linears.ts";
 import { PlainCopy } from "./plain_copy.ts";
 import { writeCompanions } from "./write_companions.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
@@ -104,7 +105,8 @@ class CheckpointOutput implements ModelOutput {
     const { model } = this.#options;
     await this.copy("");
     const { compression_config: _, ...config } = model.rawConfig;
-    const quantization: JsonObject = this.#format.config(linears, skipped);
+    const plain = [...skipped, ...outsideLinears(model)];
+    const quantization: JsonObject = this.#format.config(linears, plain);
     await this.#writer.json("config.json", { ...config, quantization_config: quantization });
     await writeCompanions(this.#writer, model.directory);
   }
