@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ModelConfig } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
 import type { FormatSupport } from "./lint_target.ts";
 
@@ -45,7 +46,7 @@ function whyNot(model: Model, { fastShape }: FormatSupport, size: number): strin
     const length = linear.shape[byInputs ? 1 : 0];
     // Key and value heads are copied where there are fewer of them than devices.
     const parts = linear.role === "k" || linear.role === "v" ? Math.min(size, kvHeads) : size;
-    const part = length / parts;
+    const part = linear.role === "qkv" ? fusedPart(model.config, size) : length / parts;
     const name = `${linear.name} has ${length} ${byInputs ? "inputs" : "outputs"}`;
     if (!Number.isInteger(part)) return `${name}, which do not divide by ${parts}`;
     if (stored === undefined) continue;
@@ -59,4 +60,9 @@ function whyNot(model: Model, { fastShape }: FormatSupport, size: number): strin
     }
   }
   return undefined;
+}
+
+/** Outputs of a fused linear on each device: its query heads, and its key and value heads or a copy of one. */
+function fusedPart({ heads, kvHeads, headDim }: ModelConfig, size: number): number {
+  return (heads / size + 2 * Math.max(kvHeads / size, 1)) * headDim;
 }

@@ -10,6 +10,9 @@ import type { ClipOptions } from "./options.ts";
 /**
  * Whether a linear's weights may be clipped. The output of q and k goes through a product of two of them
  * and a softmax, so that the error of their own output says little about the error it causes.
+ *
+ * A fused `qkv` is clipped whole: its rows of values gain more than its rows of queries and keys lose, if those lose at
+ * all (docs/awq_search.md has the figures).
  */
 export function mayClip(role: string): boolean {
   return role !== "q" && role !== "k";

@@ -68,8 +68,7 @@ export function smoothquant(options: SmoothQuantOptions = {}): Plugin {
     async transformBlock(block, ctx) {
       for (const set of block.scaleSets) {
         ctx.signal.throwIfAborted();
-        const kind = kindOf(block, set);
-        if (kind === undefined || !resolved.sets.includes(kind)) continue;
+        if (!resolved.sets.includes(kindOf(block, set))) continue;
         await smooth(block, set, resolved, ctx);
       }
     },
@@ -89,11 +88,15 @@ export function smoothquant(options: SmoothQuantOptions = {}): Plugin {
   });
 }
 
-/** Which of the four places a set is. */
-function kindOf(block: BlockView, set: ScaleSet): SmoothedSet | undefined {
-  if (set.source.kind === "norm") return set.module;
+/**
+ * Which of the four places a set is. Where one norm stands before both halves of a block its set is attention's; so
+ * are those of norms inside of attention. That before experts is the MLP's.
+ */
+function kindOf(block: BlockView, set: ScaleSet): SmoothedSet {
   const [first] = set.linears;
-  return first !== undefined && block.linear(first).role === "o" ? "output" : "down";
+  const role = first === undefined ? "" : block.linear(first).role;
+  if (set.source.kind === "linear") return role === "o" ? "output" : "down";
+  return set.module ?? (["gate", "up", "gateUp"].includes(role) ? "mlp" : "attention");
 }
 
 async function smooth(
