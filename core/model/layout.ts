@@ -47,6 +47,8 @@ export interface NormSpec {
   readonly offset?: number;
   /** Whether it has a bias. Default false. */
   readonly bias?: boolean;
+  /** Whether it has no weight, and so multiplies by 1: nothing is stored and nothing folds into it. Default false. */
+  readonly plain?: boolean;
 }
 
 /** Where factors may be folded. */

@@ -115,7 +115,7 @@ export async function loadBlock(
   }
   const norms = new Map<string, BlockNorm>();
   for (const spec of layout.norms) {
-    norms.set(spec.role, loadNorm(checkpoint, spec, `${layout.name}.${spec.path}`, opened));
+    norms.set(spec.role, loadNorm(checkpoint, ops, spec, `${layout.name}.${spec.path}`, opened));
   }
   const correction = readCorrection(source, layout);
   const owned = [opened.move()];

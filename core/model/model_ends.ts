@@ -72,7 +72,9 @@ export class ModelEnds implements Disposable {
     }
     for (const part of ["embeddingNorm", "finalNorm"] as const) {
       const spec = ends[part];
-      if (spec !== undefined) norms.set(part, loadNorm(checkpoint, spec, spec.path, stack));
+      if (spec !== undefined) {
+        norms.set(part, loadNorm(checkpoint, backend, spec, spec.path, stack));
+      }
     }
     const owned = stack.move();
     return new ModelEnds(backend, architecture, checkpoint.directory, tensors, norms, owned);

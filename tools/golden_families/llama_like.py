@@ -191,4 +191,19 @@ CASES = {
     },
     "nemotron": NEMOTRON | {"partial_rotary_factor": 0.5},
     "nemotron-biases-relu": NEMOTRON | {"attention_bias": True, "mlp_bias": True, "hidden_act": "relu"},
+    "olmo": family("OlmoForCausalLM", "olmo"),
+    "olmo-biases": family("OlmoForCausalLM", "olmo") | {"attention_bias": True, "tie_word_embeddings": True},
+    "ministral": family("MinistralForCausalLM", "ministral", **RMS)
+    | {"head_dim": 16, "sliding_window": 5, "layer_types": ["full_attention", "sliding_attention"]},
+    "arcee": family("ArceeForCausalLM", "arcee", **RMS)
+    | {"hidden_act": "relu2", "attention_bias": True, "mlp_bias": True},
+    "seed-oss": family("SeedOssForCausalLM", "seed_oss", **RMS)
+    | {"head_dim": 16, "attention_bias": True, "attention_out_bias": False, "mlp_bias": False},
+    "ernie4_5": family("Ernie4_5ForCausalLM", "ernie4_5", **RMS)
+    | {"head_dim": 16, "use_bias": True, "tie_word_embeddings": True},
+    "helium": family("HeliumForCausalLM", "helium", **RMS) | {"head_dim": 8, "attention_bias": True},
+    "exaone4": family("Exaone4ForCausalLM", "exaone4", **RMS)
+    | {"sliding_window": 5, "sliding_window_pattern": 3, "num_hidden_layers": 3},
+    "exaone4-no-window": family("Exaone4ForCausalLM", "exaone4", **RMS)
+    | {"sliding_window": None, "layer_types": ["full_attention"] * 2},
 }

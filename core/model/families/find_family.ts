@@ -8,11 +8,14 @@ import type { JsonObject } from "../../checkpoint/types.ts";
 import { SalientError } from "../../errors.ts";
 import { ConfigReader } from "../config_reader.ts";
 import type { Family } from "../family.ts";
+import { arcee } from "./arcee.ts";
 import { bloom } from "./bloom.ts";
 import { cohere } from "./cohere.ts";
 import { cohere2 } from "./cohere2.ts";
 import { deepseekV2 } from "./deepseek_v2.ts";
 import { deepseekV3 } from "./deepseek_v3.ts";
+import { ernie45 } from "./ernie4_5.ts";
+import { exaone4 } from "./exaone4.ts";
 import { falcon } from "./falcon.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
@@ -24,11 +27,14 @@ import { gptNeo } from "./gpt_neo.ts";
 import { gptNeox } from "./gpt_neox.ts";
 import { gptj } from "./gptj.ts";
 import { granite } from "./granite.ts";
+import { helium } from "./helium.ts";
 import { llama } from "./llama.ts";
+import { ministral } from "./ministral.ts";
 import { mistral } from "./mistral.ts";
 import { mixtral } from "./mixtral.ts";
 import { mpt } from "./mpt.ts";
 import { nemotron } from "./nemotron.ts";
+import { olmo } from "./olmo.ts";
 import { olmo2 } from "./olmo2.ts";
 import { olmo3 } from "./olmo3.ts";
 import { olmoe } from "./olmoe.ts";
@@ -39,17 +45,21 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Moe } from "./qwen2_moe.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3_moe.ts";
+import { seedOss } from "./seed_oss.ts";
 import { smollm3 } from "./smollm3.ts";
 import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
 
 /** Every family. */
 export const families: readonly Family[] = [
+  arcee,
   bloom,
   cohere,
   cohere2,
   deepseekV2,
   deepseekV3,
+  ernie45,
+  exaone4,
   falcon,
   gemma,
   gemma2,
@@ -63,11 +73,14 @@ export const families: readonly Family[] = [
   gptNeox,
   gptj,
   granite,
+  helium,
   llama,
+  ministral,
   mistral,
   mixtral,
   mpt,
   nemotron,
+  olmo,
   olmo2,
   olmo3,
   olmoe,
@@ -78,6 +91,7 @@ export const families: readonly Family[] = [
   qwen2Moe,
   qwen3,
   qwen3Moe,
+  seedOss,
   smollm3,
   stablelm,
   starcoder2,

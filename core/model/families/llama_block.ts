@@ -58,7 +58,7 @@ export function llamaBlocks(source: LlamaBlockSource): (index: number) => BlockL
   const norms = normSpecs(names, reader, config);
   /** Role of the norm before a half. */
   const normOf = (half: "attention" | "mlp"): string | undefined => {
-    if (order === "after") return undefined;
+    if (order === "after" || names.plain === true) return undefined;
     if (half === "mlp" && order === "parallel" && names.mlp === undefined) return "attention";
     return names[half] === undefined ? undefined : half;
   };
@@ -128,7 +128,7 @@ function normSpecs(
 
 /** A norm of the kind that the model has. */
 export function normSpec(
-  { kind = "rms", offset = 0, bias = false }: NormsDescription,
+  { kind = "rms", offset = 0, bias = false, plain = false }: NormsDescription,
   { normEps }: Pick<ModelConfig, "normEps">,
   role: string,
   path: string,
@@ -142,6 +142,7 @@ export function normSpec(
     eps: normEps,
     ...(offset === 0 ? {} : { offset }),
     ...(bias ? { bias } : {}),
+    ...(plain ? { plain } : {}),
   };
 }
 
@@ -168,7 +169,11 @@ function residualOf(
 ): ResidualSpec | undefined {
   const roles = new Map(norms.map((norm) => [norm.role, norm]));
   const before = norms.filter(({ role }) => role === "attention" || role === "mlp");
-  if (order === "after" || !roles.has("attention") || before.some(({ kind }) => kind !== "rms")) {
+  const plain = norms.some((norm) => norm.plain === true);
+  if (
+    order === "after" || plain || !roles.has("attention") ||
+    before.some(({ kind }) => kind !== "rms")
+  ) {
     return undefined;
   }
   if (roles.has("postAttention") || roles.has("postMlp")) return undefined;

@@ -70,6 +70,8 @@ export interface NormsDescription {
   readonly offset?: number;
   /** Whether they have a bias. Default false. */
   readonly bias?: boolean;
+  /** Whether they have no weight. Default false. */
+  readonly plain?: boolean;
   /** Paths under the block of those before its halves. */
   readonly attention?: string;
   /** That before the MLP. In a parallel block without one the MLP reads the norm `attention`. */
@@ -116,10 +118,14 @@ export interface RopeDescription {
   /** Whether `partial_rotary_factor` may leave channels as they are. Default false. */
   readonly partial?: boolean;
   /**
-   * Which blocks have it: all (default), those with a window, or those that the list under a key marks with 1; where the list
+   * Which blocks have it: all (default), those with a window (`"windowed"`; `"windowedOrAll"` where `sliding_window` null means
+   * all), or those that the list under a key marks with 1; where the list
    * is absent all but each Nth, with N under the key `every`.
    */
-  readonly blocks?: "windowed" | { readonly list: string; readonly every: string };
+  readonly blocks?: "windowed" | "windowedOrAll" | {
+    readonly list: string;
+    readonly every: string;
+  };
   /** Key of the base of blocks with a window, where they have their own table without scaling. */
   readonly localTheta?: string;
 }

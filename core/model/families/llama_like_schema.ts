@@ -60,6 +60,7 @@ export const llamaLikeSchema = v.strictObject({
     kind: v.optional(v.picklist(["rms", "layer"])),
     offset: v.optional(v.pipe(v.number(), v.minValue(-16), v.maxValue(16))),
     bias: v.optional(v.boolean()),
+    plain: v.optional(v.boolean()),
     attention: v.optional(word),
     mlp: v.optional(word),
     postAttention: v.optional(word),
@@ -83,7 +84,7 @@ export const llamaLikeSchema = v.strictObject({
     interleaved: v.optional(v.boolean()),
     partial: v.optional(v.boolean()),
     blocks: v.optional(v.union([
-      v.literal("windowed"),
+      v.picklist(["windowed", "windowedOrAll"]),
       v.strictObject({ list: word, every: word }),
     ])),
     localTheta: v.optional(word),

@@ -7,7 +7,7 @@
 import type { ModelConfig, RopeConfig } from "../config.ts";
 import type { ConfigReader } from "../config_reader.ts";
 import { readRope, type RopeKeys } from "../read_rope.ts";
-import { LLAMA_KEYS, type LlamaLike } from "./llama_like_description.ts";
+import { LLAMA_KEYS, type LlamaLike, type RopeDescription } from "./llama_like_description.ts";
 
 /** The tables of a model. */
 export interface LlamaRopes {
@@ -23,7 +23,7 @@ export function rotatedBlocks(
   { rope }: LlamaLike,
   blocks: number,
 ): ((block: number) => boolean) | undefined {
-  if (rope?.blocks === undefined || rope.blocks === "windowed") return undefined;
+  if (typeof rope?.blocks !== "object") return undefined;
   const { list, every } = rope.blocks;
   if (!reader.has(list)) {
     const interval = reader.integer(every, { min: 1, max: 2 ** 16 });
@@ -55,7 +55,7 @@ export function readLlamaRopes(
     local: read({ layerType: "sliding_attention", theta: rope.localTheta }),
   };
   const isRotated = rotatedBlocks(reader, description, windows.length) ??
-    (rope.blocks === "windowed" ? (block: number) => windows[block] !== 0 : () => true);
+    byWindow(rope.blocks, windows);
   return {
     tables,
     tableOf: (block) => {
@@ -63,4 +63,14 @@ export function readLlamaRopes(
       return "local" in tables && windows[block] !== 0 ? "local" : "default";
     },
   };
+}
+
+/** Which blocks have rotary embedding where their windows say so. */
+function byWindow(
+  blocks: RopeDescription["blocks"],
+  windows: readonly number[],
+): (block: number) => boolean {
+  const all = blocks === undefined ||
+    (blocks === "windowedOrAll" && windows.every((window) => window === 0));
+  return all ? () => true : (block) => windows[block] !== 0;
 }
