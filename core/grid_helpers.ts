@@ -5,6 +5,7 @@
  */
 
 import { SalientError } from "./errors.ts";
+import { showValue } from "./show_value.ts";
 import type { AffineGrid } from "./grid.ts";
 
 /** A grid as users give it. Everything has a default. */
@@ -48,16 +49,24 @@ export interface GridHelpers {
 export function checkGridOptions(options: GridOptions): void {
   const { bits = 4, groupSize = 128, symmetric = false } = options;
   if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
-    throw new SalientError("usage", `Bits must be a whole number from 2 to 8 but is ${bits}`);
+    throw new SalientError(
+      "usage",
+      `Bits must be a whole number from 2 to 8 but is ${showValue(bits)}`,
+    );
   }
   if (!Number.isInteger(groupSize) || groupSize < -1 || groupSize === 0) {
     throw new SalientError(
       "usage",
-      `Group size must be a positive whole number, or -1 for the whole row, but is ${groupSize}`,
+      `Group size must be a positive whole number, or -1 for the whole row, but is ${
+        showValue(groupSize)
+      }`,
     );
   }
   if (typeof symmetric !== "boolean") {
-    throw new SalientError("usage", `Symmetric must be true or false but is ${symmetric}`);
+    throw new SalientError(
+      "usage",
+      `Symmetric must be true or false but is ${showValue(symmetric)}`,
+    );
   }
   checkName("Scale dtype", options.scaleDtype, ["F16", "BF16", "F32"]);
   checkName("Range", options.range, ["minmax", "zero"]);
@@ -65,7 +74,10 @@ export function checkGridOptions(options: GridOptions): void {
 
 function checkName(what: string, value: string | undefined, allowed: readonly string[]): void {
   if (value === undefined || allowed.includes(value)) return;
-  throw new SalientError("usage", `${what} must be ${allowed.join(" or ")} but is ${value}`);
+  throw new SalientError(
+    "usage",
+    `${what} must be ${allowed.join(" or ")} but is ${showValue(value)}`,
+  );
 }
 
 /** The grid for a linear, with every default filled in and `groupSize` resolved. */

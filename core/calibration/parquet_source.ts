@@ -36,7 +36,7 @@ export function parquetSource(path: string, column?: string): TextSource {
     async *documents(): AsyncGenerator<SourceDocument> {
       await refuseDirectory(path, "a parquet file");
       using opened = await openRegularFile(path);
-      const file = rangesOf(opened, path);
+      await using file = new Ranges(opened, path);
       const metadata = await guard(path, () => parquetMetadataAsync(file));
       const name = chooseColumn(metadata, path, column);
       let rowStart = 0;
@@ -77,21 +77,41 @@ function toDocument(value: unknown, place: string, file: string, column: string)
 }
 
 /** The file by ranges, each checked against its length. */
-function rangesOf(opened: RegularFile, path: string): AsyncBuffer {
-  const { handle, byteLength } = opened;
-  return {
-    byteLength,
-    async slice(start: number, end: number = byteLength): Promise<ArrayBuffer> {
-      const from = start < 0 ? byteLength + start : start;
-      if (!(from >= 0 && from <= end && end <= byteLength)) {
-        throw new RangeError(`it points at bytes ${from} to ${end} of ${byteLength}`);
-      }
-      const bytes = new Uint8Array(end - from);
-      await handle.seek(from, Deno.SeekMode.Start);
-      await readFully(handle, bytes, path);
-      return bytes.buffer;
-    },
-  };
+class Ranges implements AsyncBuffer, AsyncDisposable {
+  readonly byteLength: number;
+  readonly #file: RegularFile;
+  readonly #path: string;
+  /** The library asks for ranges side by side, but a file has one place at a time. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(file: RegularFile, path: string) {
+    this.#file = file;
+    this.#path = path;
+    this.byteLength = file.byteLength;
+  }
+
+  slice(start: number, end: number = this.byteLength): Promise<ArrayBuffer> {
+    const range = this.#tail.then(() => this.#read(start, end));
+    // The library drops the others when one fails; nobody would hear of them.
+    this.#tail = range.catch(() => {});
+    return range;
+  }
+
+  async #read(start: number, end: number): Promise<ArrayBuffer> {
+    const from = start < 0 ? this.byteLength + start : start;
+    if (!(from >= 0 && from <= end && end <= this.byteLength)) {
+      throw new RangeError(`it points at bytes ${from} to ${end} of ${this.byteLength}`);
+    }
+    const bytes = new Uint8Array(end - from);
+    await this.#file.handle.seek(from, Deno.SeekMode.Start);
+    await readFully(this.#file.handle, bytes, this.#path);
+    return bytes.buffer;
+  }
+
+  /** Waits for what is being read, so that the file can be closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tail;
+  }
 }
 
 function chooseColumn(metadata: FileMetaData, path: string, column: string | undefined): string {
@@ -130,10 +150,11 @@ async function guard<T>(path: string, read: () => Promise<T>): Promise<T> {
     return await read();
   } catch (cause) {
     if (cause instanceof SalientError) throw cause;
-    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ")
+      .slice(0, 200);
     throw new SalientError(
       "input",
-      `${path} cannot be read as parquet: ${reason.slice(0, 200)}; fetch it again`,
+      `${path} cannot be read as parquet: ${showName(reason)}; fetch it again`,
       { file: path, cause },
     );
   }

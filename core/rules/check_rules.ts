@@ -7,6 +7,7 @@
 import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
 import { checkGridOptions } from "../grid_helpers.ts";
+import { showValue } from "../show_value.ts";
 import type { LayerRule } from "./layer_rule.ts";
 
 const FIELDS: readonly string[] = [
@@ -51,7 +52,7 @@ function checkRule(rule: unknown, number: number): LayerRule {
   if (match.length > LONGEST) refuse(`The match of ${where} has more than ${LONGEST} characters`);
   const named = `${where} (${showName(match)})`;
   if (skip !== undefined && typeof skip !== "boolean") {
-    refuse(`In ${named} skip must be true or false but is ${showName(String(skip))}`);
+    refuse(`In ${named} skip must be true or false but is ${showValue(skip)}`);
   }
   const grid = { bits, groupSize, symmetric };
   const given = Object.fromEntries(

@@ -6,6 +6,7 @@
 
 import { Template } from "@huggingface/jinja";
 import { isJsonObject, readJsonObject } from "../checkpoint/read_json.ts";
+import { showName } from "../checkpoint/show_name.ts";
 import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { readTextFile } from "../text_file.ts";
@@ -127,7 +128,7 @@ async function exists(path: string): Promise<boolean> {
 
 function templateError(file: string, what: string, cause: unknown): SalientError {
   const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
-  return new SalientError("input", `The chat template in ${file} ${what}: ${reason}`, {
+  return new SalientError("input", `The chat template in ${file} ${what}: ${showName(reason)}`, {
     file,
     cause,
   });

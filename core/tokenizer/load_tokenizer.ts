@@ -58,7 +58,7 @@ function compile(definition: JsonObject, file: string): TokenizerPipeline {
 
 function refusal(what: string, file: string, cause: unknown): SalientError {
   const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
-  return new SalientError("input", `${what}: ${reason}`, { file, cause });
+  return new SalientError("input", `${what}: ${showName(reason)}`, { file, cause });
 }
 
 class CheckpointTokenizer implements Tokenizer {

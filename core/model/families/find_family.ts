@@ -4,6 +4,7 @@
  * @module
  */
 
+import { showName } from "../../checkpoint/show_name.ts";
 import type { JsonObject } from "../../checkpoint/types.ts";
 import { SalientError } from "../../errors.ts";
 import { ConfigReader } from "../config_reader.ts";
@@ -109,7 +110,7 @@ export function findFamily(config: JsonObject): Family {
   throw new SalientError(
     "input",
     `Architecture ${
-      named.join(", ").slice(0, 80)
+      showName(named.join(", "))
     } is not known: docs/families.md lists those that are; ` +
       `of a model like Llama, describe the rest with --family-file`,
     { file: "config.json" },
