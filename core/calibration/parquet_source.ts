@@ -4,14 +4,7 @@
  * @module
  */
 
-import {
-  type AsyncBuffer,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from "hyparquet";
-import { compressors } from "hyparquet-compressors";
+import { type AsyncBuffer, parquetReadObjects, parquetSchema } from "hyparquet";
 import { openRegularFile, type RegularFile } from "../checkpoint/open_regular_file.ts";
 import { readFully } from "../checkpoint/read_json.ts";
 import { showName } from "../checkpoint/show_name.ts";
@@ -19,9 +12,9 @@ import { SalientError } from "../errors.ts";
 import { refuseDirectory } from "../text_file.ts";
 import { checkMessages } from "./chat_messages.ts";
 import type { SourceDocument, TextSource } from "./document.ts";
-
-/** Largest column of one row group, unpacked; a row group is read as one piece. */
-const MOST_GROUP_BYTES = 2 ** 30;
+import { pageCompressors } from "./parquet_compressors.ts";
+import { readParquetFooter } from "./parquet_footer.ts";
+import { checkParquetGroup, MOST_GROUP_BYTES } from "./parquet_group.ts";
 
 /**
  * A column of a parquet file: text, or a list of `{ role, content }`. Only the column's own bytes are
@@ -37,21 +30,24 @@ export function parquetSource(path: string, column?: string): TextSource {
       await refuseDirectory(path, "a parquet file");
       using opened = await openRegularFile(path);
       await using file = new Ranges(opened, path);
-      const metadata = await guard(path, () => parquetMetadataAsync(file));
-      const name = chooseColumn(metadata, path, column);
+      const metadata = await guard(path, () => readParquetFooter(file));
+      const schema = await guard(path, () => parquetSchema(metadata));
+      const names = schema.children.map(({ element }) => element.name);
+      const name = chooseColumn(names, path, column);
       let rowStart = 0;
       for (const group of metadata.row_groups) {
         const rowEnd = rowStart + Number(group.num_rows);
-        checkGroupSize(group, name, path);
-        const rows = await guard(path, () =>
-          parquetReadObjects({
+        const rows = await guard(path, async () => {
+          await checkParquetGroup({ file, metadata, group, column: name });
+          return await parquetReadObjects({
             file,
             metadata,
-            compressors,
+            compressors: pageCompressors(MOST_GROUP_BYTES),
             columns: [name],
             rowStart,
             rowEnd,
-          }));
+          });
+        });
         for (let i = 0; i < rows.length; i++) {
           const value: unknown = rows[i]?.[name];
           if (value === null || value === undefined) continue;
@@ -114,8 +110,7 @@ class Ranges implements AsyncBuffer, AsyncDisposable {
   }
 }
 
-function chooseColumn(metadata: FileMetaData, path: string, column: string | undefined): string {
-  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+function chooseColumn(names: readonly string[], path: string, column: string | undefined): string {
   const wanted = column === undefined ? ["text", "messages"] : [column];
   const chosen = wanted.find((name) => names.includes(name));
   if (chosen !== undefined) return chosen;
@@ -127,25 +122,7 @@ function chooseColumn(metadata: FileMetaData, path: string, column: string | und
   );
 }
 
-function checkGroupSize(
-  group: FileMetaData["row_groups"][number],
-  name: string,
-  path: string,
-): void {
-  let bytes = 0;
-  for (const { meta_data } of group.columns) {
-    if (meta_data?.path_in_schema[0] === name) bytes += Number(meta_data.total_uncompressed_size);
-  }
-  if (bytes <= MOST_GROUP_BYTES) return;
-  throw new SalientError(
-    "input",
-    `${path} has a row group with ${bytes} bytes of ${showName(name)}, more than the ` +
-      `${MOST_GROUP_BYTES} that are read at once: write it with smaller row groups`,
-    { file: path },
-  );
-}
-
-async function guard<T>(path: string, read: () => Promise<T>): Promise<T> {
+async function guard<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { showName } from "../checkpoint/show_name.ts";
 import type { Json, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 
@@ -139,5 +140,5 @@ function outside(value: number, range: NumberRange): boolean {
 
 function shorten(value: Json): string {
   const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return showName(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }

@@ -37,9 +37,9 @@ export function mutateGguf(bytes: Bytes, dice: Dice): Bytes {
   const last = fields.at(-1);
   if (last === undefined || dice.oneIn(6)) return mutateBytes(bytes, dice, last?.at);
   if (dice.oneIn(8)) return mutateBytes(bytes, dice);
-  const kind = dice.pick(["count", "type", "value", "text"] as const);
-  const field = dice.pick(fields.filter((each) => each.kind === kind));
-  const { at, width } = field;
+  const wanted = dice.pick(["count", "type", "value", "text"]);
+  const alike = fields.filter((each) => each.kind === wanted);
+  const { at, width, kind } = dice.pick(alike.length === 0 ? fields : alike);
   if (kind === "text") {
     // In its length, so that what follows stays in its place; or longer, so that nothing does.
     const text = bytes.slice(at, at + width);
