@@ -47,6 +47,11 @@ export interface Checkpoint extends Disposable {
   readonly byteLength: number;
   /** A view of a tensor; an input error that names file and tensor if it is not there. */
   tensor(name: string): Tensor;
+  /**
+   * The bytes of a tensor in order, a few rows at a time, where `tensor` would have to make it in memory first; undefined
+   * where it is a view of the file. A piece is valid until the next one is asked for.
+   */
+  pieces?(name: string): Iterable<Uint8Array<ArrayBuffer>> | undefined;
   /** Lets the system drop the tensor's pages; views of it stay valid. */
   release(name: string): void;
 }

@@ -64,7 +64,7 @@ async function encode(
     );
   }
   using stack = new DisposableStack();
-  const integers = stack.use(shiftBytes(weight.codes, -(2 ** (bits - 1)), "I8", ops));
+  const integers = stack.use(await shiftBytes(weight.codes, -(2 ** (bits - 1)), "I8", ops));
   const scale = stack.use(await ops.cast(weight.scales, scaleDtype));
   const stored: StoredTensor[] = [
     { suffix: ".weight", dtype: "I8", tensor: integers },

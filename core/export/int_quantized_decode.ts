@@ -42,7 +42,7 @@ export async function decodeIntQuantized(
   using integers = storedView(checkpoint, `${name}.weight`, ["I8"], [outputs, inputs]);
   const read = await storedScales(checkpoint, `${name}.weight_scale`, [outputs, groups], ops);
   using stack = new DisposableStack();
-  const codes = stack.use(shiftBytes(integers, middle, "U8", ops));
+  const codes = stack.use(await shiftBytes(integers, middle, "U8", ops));
   const most = maxCode({ bits });
   for (const bytes of most === 255 ? [] : rowBytes(ops, codes)) {
     if (bytes.some((code) => code > most)) {

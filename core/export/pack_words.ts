@@ -6,7 +6,9 @@
 
 import type { Ops } from "../backend.ts";
 import type { Tensor } from "../tensor.ts";
+import { joinedRows } from "./joined_rows.ts";
 import { NATURAL_LAYOUT } from "./natural_layout.ts";
+import { rowBytes } from "./row_bytes.ts";
 
 /**
  * Packs integers of `bits` bits along rows, in natural order: value i of a row takes bits `i * bits` on of the row,
@@ -20,14 +22,24 @@ export async function packWords(codes: Tensor, bits: number, ops: Ops): Promise<
   const [rows = 0, columns = 0] = codes.shape;
   const words = Math.ceil(columns * bits / 32);
   if (bits === 4 && columns % 8 === 0) return await ops.packInt4(codes, NATURAL_LAYOUT);
-  const values = ops.downloadBytes(codes);
   // Bytes lie in a word as they lie in memory.
-  if (bits === 8 && columns % 4 === 0) return ops.upload(values, "I32", [rows, words]);
-  const packed = new Uint32Array(rows * words);
-  for (let row = 0; row < rows; row++) {
-    packRow(values, row * columns, columns, bits, packed, row * words);
+  const isWhole = bits === 8 && columns % 4 === 0;
+  return await joinedRows(packed(), "I32", [rows, words], ops);
+
+  function* packed(): Generator<Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>> {
+    for (const values of rowBytes(ops, codes)) {
+      if (isWhole) {
+        yield values;
+        continue;
+      }
+      const count = values.length / columns;
+      const part = new Uint32Array(count * words);
+      for (let row = 0; row < count; row++) {
+        packRow(values, row * columns, columns, bits, part, row * words);
+      }
+      yield part;
+    }
   }
-  return ops.upload(packed, "I32", [rows, words]);
 }
 
 function packRow(

@@ -5,30 +5,39 @@
  */
 
 import type { Ops } from "../backend.ts";
+import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { transpose } from "./transpose.ts";
+import { rowBytes } from "./row_bytes.ts";
+import { transposeInto } from "./transpose.ts";
 
-/** An I32, U8, F32, F16 or BF16 matrix [R, C] as a new one [C, R]. The caller disposes it. */
+const WORDS = {
+  U8: Uint8Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I32: Uint32Array,
+  F32: Uint32Array,
+} as const;
+
+/**
+ * An I32, U8, F32, F16 or BF16 matrix [R, C] as a new one [C, R]. The original is read a few rows at a time, and the
+ * transposed words are given up as soon as the new tensor has them. The caller disposes it.
+ */
 export function transposeTensor(tensor: Tensor, ops: Ops): Tensor {
+  const { dtype } = tensor;
   const [rows = 0, columns = 0] = tensor.shape;
-  const shape = [columns, rows];
-  const bytes = ops.downloadBytes(tensor);
-  switch (tensor.dtype) {
-    case "U8":
-      return ops.upload(transpose(bytes, rows, columns), "U8", shape);
-    case "I32":
-      return ops.upload(transpose(new Uint32Array(bytes.buffer), rows, columns), "I32", shape);
-    case "F32":
-      return ops.upload(transpose(new Float32Array(bytes.buffer), rows, columns), "F32", shape);
-    case "F16":
-    case "BF16":
-      return ops.upload(
-        transpose(new Uint16Array(bytes.buffer), rows, columns),
-        tensor.dtype,
-        shape,
-      );
-    default:
-      throw new SalientError("failed", `A matrix of ${tensor.dtype} is not transposed`);
+  if (!Object.hasOwn(WORDS, dtype)) {
+    throw new SalientError("failed", `A matrix of ${dtype} is not transposed`);
   }
+  const Words = WORDS[dtype as keyof typeof WORDS];
+  const turned = new Words(rows * columns);
+  let row = 0;
+  for (const bytes of rowBytes(ops, tensor)) {
+    const part = new Words(bytes.buffer);
+    transposeInto(turned, part, { rows, columns, row });
+    row += part.length / columns;
+  }
+  const result = ops.upload(turned, dtype, [columns, rows]);
+  discard(turned);
+  return result;
 }

@@ -6,7 +6,9 @@
 
 import type { Ops } from "../backend.ts";
 import type { Tensor } from "../tensor.ts";
+import { joinedRows } from "./joined_rows.ts";
 import { NATURAL_LAYOUT } from "./natural_layout.ts";
+import { rowBytes } from "./row_bytes.ts";
 
 /**
  * Integers out of words that `packWords` made; what fills up the last word of a row is not looked at.
@@ -23,9 +25,23 @@ export async function unpackWords(
 ): Promise<Tensor> {
   const [rows = 0, width = 0] = words.shape;
   if (bits === 4 && columns === width * 8) return await ops.unpackInt4(words, NATURAL_LAYOUT);
-  const bytes = ops.downloadBytes(words);
-  if (bits === 8 && columns === width * 4) return ops.upload(bytes, "U8", [rows, columns]);
-  const packed = new Uint32Array(bytes.buffer);
+  const isWhole = bits === 8 && columns === width * 4;
+  return await joinedRows(unpacked(), "U8", [rows, columns], ops);
+
+  function* unpacked(): Generator<Uint8Array<ArrayBuffer>> {
+    for (const bytes of rowBytes(ops, words)) {
+      yield isWhole ? bytes : unpackRows(new Uint32Array(bytes.buffer), width, columns, bits);
+    }
+  }
+}
+
+function unpackRows(
+  packed: Uint32Array,
+  width: number,
+  columns: number,
+  bits: number,
+): Uint8Array<ArrayBuffer> {
+  const rows = packed.length / width;
   const values = new Uint8Array(rows * columns);
   const mask = 2 ** bits - 1;
   for (let row = 0; row < rows; row++) {
@@ -42,5 +58,5 @@ export async function unpackWords(
       values[i] = value & mask;
     }
   }
-  return ops.upload(values, "U8", [rows, columns]);
+  return values;
 }

@@ -5,8 +5,10 @@
  */
 
 import type { Ops, QuantizedWeight } from "../backend.ts";
+import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import type { Checksum } from "../export/checksum.ts";
+import type { Tensor } from "../tensor.ts";
 import { encodeBlocks } from "./encode_blocks.ts";
 import { ggmlBytes, type GgmlType } from "./ggml_type.ts";
 
@@ -37,7 +39,7 @@ export function* blockPieces(options: BlockPiecesOptions): Generator<Uint8Array<
   const [rows = 0, columns = 0] = weight.codes.shape;
   const { groupSize } = weight.grid;
   const groups = columns / groupSize;
-  const [codes, zeros] = [ops.downloadBytes(weight.codes), ops.downloadBytes(weight.zeros)];
+  const zeros = ops.downloadBytes(weight.zeros);
   const scales = ops.download(weight.scales);
   const stride = ggmlBytes(type, columns);
   const step = rowsOfPiece(stride);
@@ -45,10 +47,11 @@ export function* blockPieces(options: BlockPiecesOptions): Generator<Uint8Array<
     const count = Math.min(step, rows - start);
     const bytes = new Uint8Array(count * stride);
     const meant = new Float32Array(count * columns);
+    const codes = gatherRows(ops, weight.codes, start, count, rowOf);
     for (let n = 0; n < count; n++) {
       const row = rowOf(start + n);
       const part = {
-        codes: codes.subarray(row * columns, (row + 1) * columns),
+        codes: codes.subarray(n * columns, (n + 1) * columns),
         scales: scales.subarray(row * groups, (row + 1) * groups),
         zeros: zeros.subarray(row * groups, (row + 1) * groups),
         groupSize,
@@ -72,8 +75,34 @@ export function* blockPieces(options: BlockPiecesOptions): Generator<Uint8Array<
       );
     }
     sum.add(new Uint8Array(meant.buffer));
+    discard(meant);
+    discard(codes);
     yield bytes;
+    discard(bytes);
   }
+}
+
+/** Rows `rowOf(start)` to `rowOf(start + count - 1)` of a matrix of bytes, neighbours in one go. */
+function gatherRows(
+  ops: Ops,
+  matrix: Tensor,
+  start: number,
+  count: number,
+  rowOf: (n: number) => number,
+): Uint8Array<ArrayBuffer> {
+  const columns = matrix.shape[1] ?? 0;
+  const gathered = new Uint8Array(count * columns);
+  for (let n = 0; n < count;) {
+    const first = rowOf(start + n);
+    let length = 1;
+    while (n + length < count && rowOf(start + n + length) === first + length) length++;
+    using part = ops.rows(matrix, first, length);
+    const bytes = ops.downloadBytes(part);
+    gathered.set(bytes, n * columns);
+    discard(bytes);
+    n += length;
+  }
+  return gathered;
 }
 
 /** Rows that a piece holds. */

@@ -8,11 +8,12 @@ import type { Backend, MappedFile } from "../backend.ts";
 import type { Checkpoint, JsonObject, TensorEntry } from "../checkpoint/types.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
+import { discard } from "../discard.ts";
+import { DTYPE_BYTES, sizeOf, type Tensor } from "../tensor.ts";
 import { dequantizeBlocks } from "./dequantize_blocks.ts";
 import { GGML_TYPES, type GgmlType } from "./ggml_type.ts";
 
-const PIECE = 2 ** 22;
+const PIECE = 2 ** 18;
 
 /** Where a tensor is, and what has to be done to it. */
 export interface GgufSource {
@@ -62,27 +63,46 @@ export class GgufCheckpoint implements Checkpoint {
 
   tensor(name: string): Tensor {
     const { entry, source } = this.#find(name);
-    const { backend } = this.#parts;
-    const { mapped } = source;
-    if (GGML_TYPES[source.type].values === 1 && source.rowOf === undefined) {
-      return mapped.tensor(source.offset, entry.dtype, entry.shape);
+    const pieces = this.pieces(name);
+    if (pieces === undefined) {
+      return source.mapped.tensor(source.offset, entry.dtype, entry.shape);
     }
+    const whole = new Uint8Array(sizeOf(entry.shape) * DTYPE_BYTES[entry.dtype]);
+    let at = 0;
+    for (const piece of pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    const tensor = this.#parts.backend.upload(whole, entry.dtype, entry.shape);
+    discard(whole);
+    return tensor;
+  }
+
+  pieces(name: string): Iterable<Uint8Array<ArrayBuffer>> | undefined {
+    const { entry, source } = this.#find(name);
+    const isPlain = GGML_TYPES[source.type].values === 1;
+    return isPlain && source.rowOf === undefined ? undefined : this.#pieces(entry, source);
+  }
+
+  /** The rows in order: blocks as F32, plain numbers as they are. */
+  *#pieces(entry: TensorEntry, source: GgufSource): Generator<Uint8Array<ArrayBuffer>> {
+    const { backend } = this.#parts;
+    const { mapped, type, offset, rowOf } = source;
     const rows = entry.shape[0] ?? 1;
-    const size = entry.shape.reduce((product, length) => product * length, 1);
-    const values = new Float32Array(size);
-    const [stride, width] = [entry.byteLength / rows, size / rows];
-    const step = Math.max(1, Math.floor(PIECE / stride));
+    const stride = entry.byteLength / rows;
+    const step = rowOf === undefined ? Math.max(1, Math.floor(PIECE / stride)) : 1;
     for (let start = 0; start < rows; start += step) {
       const count = Math.min(step, rows - start);
-      using part = mapped.tensor(source.offset + start * stride, "U8", [count * stride]);
-      const read = dequantizeBlocks(source.type, backend.downloadBytes(part));
-      values.set(read, start * width);
+      const first = rowOf === undefined ? start : rowOf(start);
+      using part = mapped.tensor(offset + first * stride, "U8", [count * stride]);
+      const bytes = backend.downloadBytes(part);
+      const read = GGML_TYPES[type].values === 1
+        ? bytes
+        : new Uint8Array(dequantizeBlocks(type, bytes).buffer);
+      yield read;
+      discard(read);
+      discard(bytes);
     }
-    const ordered = source.rowOf === undefined ? values : reorder(values, width, source.rowOf);
-    if (entry.dtype === "F32") return backend.upload(ordered, "F32", entry.shape);
-    // Turned rows of a plain tensor: the values came from this type and go back to it unchanged.
-    const narrow = entry.dtype === "F16" ? new Float16Array(ordered) : upperHalves(ordered);
-    return backend.upload(narrow, entry.dtype, entry.shape);
   }
 
   /** The blocks of a tensor as they are, whole rows of them in the order of Hugging Face's. */
@@ -119,19 +139,15 @@ export class GgufCheckpoint implements Checkpoint {
   }
 }
 
-function reorder<T extends Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
-  values: T,
+function reorder(
+  values: Uint8Array<ArrayBuffer>,
   width: number,
   rowOf: (n: number) => number,
-): T {
-  const ordered = values.slice() as T;
+): Uint8Array<ArrayBuffer> {
+  const ordered = values.slice();
   for (let n = 0; n < values.length / width; n++) {
     const from = rowOf(n) * width;
     ordered.set(values.subarray(from, from + width), n * width);
   }
   return ordered;
-}
-
-function upperHalves(values: Float32Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
-  return Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
 }

@@ -6,14 +6,17 @@
 
 import { createCheckpointWriter } from "../checkpoint/create_checkpoint_writer.ts";
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
+import type { Ops } from "../backend.ts";
 import type { CheckpointWriter } from "../checkpoint/types.ts";
+import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import { transposeTensor } from "../export/transpose_tensor.ts";
 import { Checksum } from "../export/checksum.ts";
 import { inverseOrder } from "../export/inverse_order.ts";
 import type { StoredWeight } from "../export/types.ts";
 import { castable } from "../pipeline/fold_factors.ts";
-import { tensorBytes } from "../pipeline/tensor_bytes.ts";
+import { rowPieces } from "../pipeline/map_rows.ts";
+import { TENSOR_PIECE, tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
@@ -62,14 +65,17 @@ class DequantizedOutput implements ModelOutput {
     const { model, ops } = this.#options;
     const name = `${info.name}.weight`;
     const dtype = castable(plainDtype(model, info));
-    const { inputOrder } = weight;
-    using wide = await ops.dequantize(weight);
-    using restored = inputOrder && await ops.selectColumns(wide, inverseOrder(inputOrder));
-    using cast = await ops.cast(restored ?? wide, dtype);
-    using turned = info.transposed === true ? transposeTensor(cast, ops) : undefined;
-    const values = turned ?? cast;
-    await this.#writer.add(name, dtype, values.shape, tensorBytes(ops, values));
-    this.#sums.set(name, this.#sum(values));
+    if (info.transposed === true) {
+      using plain = await plainRows(ops, weight, dtype);
+      using turned = transposeTensor(plain, ops);
+      await this.#writer.add(name, dtype, turned.shape, tensorBytes(ops, turned));
+      this.#sums.set(name, this.#sum(turned));
+    } else {
+      const sum = new Checksum();
+      const bytes = plainBytes(ops, weight, dtype, sum);
+      await this.#writer.add(name, dtype, weight.codes.shape, bytes);
+      this.#sums.set(name, sum.text);
+    }
     this.#plain.replaceLinear(info.name);
   }
 
@@ -121,5 +127,37 @@ class DequantizedOutput implements ModelOutput {
   /** Removes what was written, unless it was committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
+  }
+}
+
+/** The numbers of a weight, or of some of its rows. The caller disposes them. */
+async function plainRows(
+  ops: Ops,
+  weight: StoredWeight,
+  dtype: "F32" | "F16" | "BF16",
+): Promise<Tensor> {
+  const { inputOrder } = weight;
+  using wide = await ops.dequantize(weight);
+  using restored = inputOrder && await ops.selectColumns(wide, inverseOrder(inputOrder));
+  return await ops.cast(restored ?? wide, dtype);
+}
+
+/** The bytes of a weight's numbers, never more than some rows at a time, cut as {@linkcode tensorBytes} cuts them. */
+async function* plainBytes(
+  ops: Ops,
+  weight: StoredWeight,
+  dtype: "F32" | "F16" | "BF16",
+  sum: Checksum,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { shape, size } = weight.codes;
+  for (const { start, count } of rowPieces({ shape, size, dtype }, TENSOR_PIECE)) {
+    using codes = ops.rows(weight.codes, start, count);
+    using scales = ops.rows(weight.scales, start, count);
+    using zeros = ops.rows(weight.zeros, start, count);
+    using plain = await plainRows(ops, { ...weight, codes, scales, zeros }, dtype);
+    const bytes = ops.downloadBytes(plain);
+    sum.add(bytes);
+    yield bytes;
+    discard(bytes);
   }
 }

@@ -168,6 +168,14 @@ class GgufOutput implements ModelOutput {
     for (const tensor of this.#names.values()) {
       if (this.#written.has(tensor.gguf) || !tensor.name.startsWith(prefix)) continue;
       const name = this.#sourceOf(tensor);
+      const entry = checkpoint.entries.get(name);
+      const pieces = checkpoint.pieces?.(name);
+      const isSmall = tensor.kind === "norm" || tensor.kind === "bias";
+      if (entry?.dtype === "F32" && pieces !== undefined && !isSmall && !this.#isTurned(tensor)) {
+        await this.#write(tensor.gguf, "F32", pieces);
+        checkpoint.release(name);
+        continue;
+      }
       using source = checkpoint.tensor(name);
       await this.#addPlain(tensor, source);
       checkpoint.release(name);

@@ -53,8 +53,10 @@ export class PlainCopy {
     const { model: { checkpoint }, ops } = this.#options;
     for (const { name, dtype, shape } of checkpoint.entries.values()) {
       if (this.#done.has(name) || !name.startsWith(prefix)) continue;
-      using tensor = checkpoint.tensor(name);
-      const bytes = releasing(checkpoint, name, tensorBytes(ops, tensor));
+      const pieces = checkpoint.pieces?.(name);
+      using tensor = pieces === undefined ? checkpoint.tensor(name) : undefined;
+      const whole = tensor === undefined ? pieces ?? [] : tensorBytes(ops, tensor);
+      const bytes = releasing(checkpoint, name, whole);
       await this.#writer.add(name, dtype, shape, bytes);
       checkpoint.release(name);
       this.#done.add(name);

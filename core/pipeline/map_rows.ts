@@ -12,7 +12,7 @@ const PIECE = 4 << 20;
 
 /** Pieces of a tensor's rows, about `bytes` each and at least a row. */
 export function* rowPieces(
-  tensor: Tensor,
+  tensor: Pick<Tensor, "shape" | "size" | "dtype">,
   bytes: number,
 ): Generator<{ start: number; count: number }> {
   const rows = tensor.shape[0] ?? 1;

@@ -9,7 +9,8 @@ import type { Tensor } from "../tensor.ts";
 import { discard } from "../discard.ts";
 import { rowPieces } from "./map_rows.ts";
 
-const PIECE = 1 << 20;
+/** Bytes of a piece, about. */
+export const TENSOR_PIECE = 1 << 20;
 
 /**
  * The bytes of the tensor's rows in order, about 1 MiB at a time, so that it is never copied whole.
@@ -20,7 +21,7 @@ export function* tensorBytes(ops: Ops, tensor: Tensor): Generator<Uint8Array<Arr
     yield ops.downloadBytes(tensor);
     return;
   }
-  for (const { start, count } of rowPieces(tensor, PIECE)) {
+  for (const { start, count } of rowPieces(tensor, TENSOR_PIECE)) {
     using part = ops.rows(tensor, start, count);
     const bytes = ops.downloadBytes(part);
     try {
