@@ -9,6 +9,7 @@ const SIDE = 32;
 
 /** Numbers that are moved as they are. */
 type Words =
+  | BigUint64Array<ArrayBuffer>
   | Float32Array<ArrayBuffer>
   | Uint32Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>

@@ -13,14 +13,16 @@ import { transposeInto } from "./transpose.ts";
 
 const WORDS = {
   U8: Uint8Array,
+  F8_E4M3: Uint8Array,
   F16: Uint16Array,
   BF16: Uint16Array,
   I32: Uint32Array,
   F32: Uint32Array,
+  F64: BigUint64Array,
 } as const;
 
 /**
- * An I32, U8, F32, F16 or BF16 matrix [R, C] as a new one [C, R]. The original is read a few rows at a time, and the
+ * An I32, U8 or floating point matrix [R, C] as a new one [C, R]. The original is read a few rows at a time, and the
  * transposed words are given up as soon as the new tensor has them. The caller disposes it.
  */
 export function transposeTensor(tensor: Tensor, ops: Ops): Tensor {

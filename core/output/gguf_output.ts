@@ -5,6 +5,7 @@
  */
 
 import type { AffineGrid, QuantizedWeight } from "../backend.ts";
+import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import { Checksum } from "../export/checksum.ts";
 import { refuseLinear } from "../export/refuse_linear.ts";
@@ -27,6 +28,7 @@ import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { basename, dirname, resolve } from "node:path";
+import { releasing } from "./releasing.ts";
 import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
 
 const NAME = "gguf";
@@ -171,13 +173,17 @@ class GgufOutput implements ModelOutput {
       const entry = checkpoint.entries.get(name);
       const pieces = checkpoint.pieces?.(name);
       const isSmall = tensor.kind === "norm" || tensor.kind === "bias";
-      if (entry?.dtype === "F32" && pieces !== undefined && !isSmall && !this.#isTurned(tensor)) {
-        await this.#write(tensor.gguf, "F32", pieces);
-        checkpoint.release(name);
-        continue;
+      const asIs = entry !== undefined && castable(entry.dtype) === entry.dtype && !isSmall &&
+        !this.#isTurned(tensor);
+      if (asIs && pieces !== undefined) {
+        await this.#write(tensor.gguf, castable(entry.dtype), releasing(checkpoint, name, pieces));
+      } else {
+        using source = checkpoint.tensor(name);
+        if (asIs) {
+          const bytes = releasing(checkpoint, name, tensorBytes(this.#options.ops, source));
+          await this.#write(tensor.gguf, castable(entry.dtype), bytes);
+        } else await this.#addPlain(tensor, source);
       }
-      using source = checkpoint.tensor(name);
-      await this.#addPlain(tensor, source);
       checkpoint.release(name);
     }
   }
@@ -223,6 +229,7 @@ class GgufOutput implements ModelOutput {
       for await (const piece of rechunk(bytes, PLAIN_PIECE)) {
         sum.add(piece);
         yield piece;
+        discard(piece);
       }
     }
     await this.#writer.add(gguf, type, summed());

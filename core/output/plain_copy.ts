@@ -4,14 +4,12 @@
  * @module
  */
 
-import type { Checkpoint, CheckpointWriter } from "../checkpoint/types.ts";
+import type { CheckpointWriter } from "../checkpoint/types.ts";
 import { castable } from "../pipeline/fold_factors.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { Tensor } from "../tensor.ts";
 import type { OutputOptions, StreamedTensor } from "./model_output.ts";
-
-/** Pieces of a tensor after which the pages of the original are let go. */
-const RELEASE_EVERY = 4;
+import { releasing } from "./releasing.ts";
 
 /** Knows which tensors of a model are written already, and copies the others as they are. */
 export class PlainCopy {
@@ -61,14 +59,5 @@ export class PlainCopy {
       checkpoint.release(name);
       this.#done.add(name);
     }
-  }
-}
-
-/** Passes pieces of a tensor on and lets its pages go as they are done. */
-function* releasing<T>(checkpoint: Checkpoint, name: string, pieces: Iterable<T>): Generator<T> {
-  let count = 0;
-  for (const piece of pieces) {
-    yield piece;
-    if (++count % RELEASE_EVERY === 0) checkpoint.release(name);
   }
 }

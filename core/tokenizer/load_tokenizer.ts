@@ -13,6 +13,7 @@ import { tokenizerFilesOf } from "../gguf/tokenizer_files_of.ts";
 import { type ChatTemplate, loadChatTemplate } from "./chat_template.ts";
 import { findDefinition, type FoundDefinition, otherTokenizerFile } from "./find_definition.ts";
 import { TokenizerPipeline } from "./tokenizer_pipeline.ts";
+import { showValue } from "../show_value.ts";
 import type { ChatMessage, Tokenizer } from "./types.ts";
 import { UnknownTokenError } from "./unknown_token_error.ts";
 
@@ -88,7 +89,7 @@ class CheckpointTokenizer implements Tokenizer {
       if (!(cause instanceof UnknownTokenError)) throw refusal(`${what} fails`, file, cause);
       throw new SalientError(
         "input",
-        `${what} has no token for ${showName(cause.token)} and none for unknown text: ` +
+        `${what} has no token for ${showValue(cause.token)} and none for unknown text: ` +
           `take the text out or use another model`,
         { file },
       );

@@ -53,7 +53,15 @@ export function mutateSafetensors(bytes: Bytes, dice: Dice): Bytes {
       return copy;
     }
     default:
-      return retiled(header, data, dice);
+      try {
+        return retiled(header, data, dice);
+      } catch (error) {
+        // A second change to a header that nests too deep, or says something else altogether.
+        if (error instanceof RangeError || error instanceof TypeError) {
+          return mutateBytes(bytes, dice);
+        }
+        throw error;
+      }
   }
 }
 

@@ -98,7 +98,7 @@ function definitions(): Record<string, Json>[] {
     },
     {
       ...shared,
-      normalizer: { type: "Precompiled", precompiled_charsmap: "ALQCAACEAAA=" },
+      normalizer: { type: "Precompiled", precompiled_charsmap: "BAAAAAAAAAB4AA==" },
       pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true },
       post_processor: null,
       decoder: { type: "Metaspace", replacement: "▁", prepend_scheme: "always" },
