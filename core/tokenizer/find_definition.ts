@@ -45,16 +45,21 @@ export interface FoundDefinition {
  * @throws {SalientError} `input`, naming the file, where one is damaged or of an unknown kind.
  */
 export async function findDefinition(directory: string): Promise<FoundDefinition | undefined> {
-  const config = await optional(readJsonObject(`${directory}/tokenizer_config.json`)) ?? {};
+  const config = await optional(json("tokenizer_config.json")) ?? {};
   const file = `${directory}/tokenizer.json`;
-  const definition = await optional(readJsonObject(file, { bytes: MOST_BYTES }));
+  const definition = await optional(json("tokenizer.json", MOST_BYTES));
   if (definition !== undefined) return { definition, config, file };
-  const names = await optional(readJsonObject(`${directory}/special_tokens_map.json`)) ?? {};
-  const added = await optional(readJsonObject(`${directory}/added_tokens.json`)) ?? {};
+  const names = await optional(json("special_tokens_map.json")) ?? {};
+  const added = await optional(json("added_tokens.json")) ?? {};
   const known = { ...names, ...config };
-  const made = await fromModel(`${directory}/tokenizer.model`, known, added) ??
+  const made = await fromModel(directory, known, added) ??
     await fromMerges(directory, known, added);
   return made === undefined ? undefined : { ...made, config };
+
+  function json(name: string, bytes?: number): Promise<JsonObject> {
+    const limits = { within: directory, ...(bytes === undefined ? {} : { bytes }) };
+    return readJsonObject(`${directory}/${name}`, limits);
+  }
 }
 
 /** What else a directory without a tokenizer that is read has of one; undefined for nothing. */
@@ -68,11 +73,12 @@ export async function otherTokenizerFile(directory: string): Promise<string | un
 }
 
 async function fromModel(
-  file: string,
+  directory: string,
   config: JsonObject,
   added: JsonObject,
 ): Promise<Pick<FoundDefinition, "definition" | "file"> | undefined> {
-  const bytes = await optional(readBytes(file));
+  const file = `${directory}/tokenizer.model`;
+  const bytes = await optional(readBytes(file, directory));
   if (bytes === undefined) return undefined;
   if (/^[A-Za-z0-9+/]+=* \d+\r?\n/.test(new TextDecoder().decode(bytes.subarray(0, 1024)))) {
     throw refusal(file, "is a tiktoken vocabulary, which is not read: save it with transformers");
@@ -94,9 +100,13 @@ async function fromMerges(
   added: JsonObject,
 ): Promise<Pick<FoundDefinition, "definition" | "file"> | undefined> {
   const file = `${directory}/vocab.json`;
-  const merges = await optional(readTextFile(`${directory}/merges.txt`, MOST_MODEL_BYTES));
+  const merges = await optional(
+    readTextFile(`${directory}/merges.txt`, MOST_MODEL_BYTES, directory),
+  );
   if (merges === undefined) return undefined;
-  const vocab = await optional(readJsonObject(file, { bytes: MOST_MODEL_BYTES }));
+  const vocab = await optional(
+    readJsonObject(file, { bytes: MOST_MODEL_BYTES, within: directory }),
+  );
   if (vocab === undefined) return undefined;
   try {
     return { definition: mergesDefinition(vocab, merges, config, added), file };
@@ -105,8 +115,8 @@ async function fromMerges(
   }
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
-  using file = await openRegularFile(path);
+async function readBytes(path: string, directory: string): Promise<Uint8Array> {
+  using file = await openRegularFile(path, directory);
   if (file.byteLength > MOST_MODEL_BYTES) {
     throw refusal(path, `has ${file.byteLength} bytes, more than a tokenizer may have`);
   }
