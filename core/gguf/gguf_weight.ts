@@ -6,6 +6,7 @@
 
 import type { Ops, QuantizedWeight } from "../backend.ts";
 import { showName } from "../checkpoint/show_name.ts";
+import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { type BlockGrid, blockGrid } from "./block_grid.ts";
@@ -29,6 +30,7 @@ export function ggufWeight(checkpoint: GgufCheckpoint, linear: LinearInfo, ops: 
   const { name, shape: [outputs, inputs] } = linear;
   const { type, bytes } = checkpoint.blocks(`${name}.weight`);
   const found = blockGrid(type, bytes);
+  discard(bytes);
   if (found === undefined) {
     throw new SalientError(
       "input",
@@ -54,6 +56,7 @@ export function ggufWeight(checkpoint: GgufCheckpoint, linear: LinearInfo, ops: 
     scales: stack.use(ops.upload(scales, "F32", [outputs, groups])),
     zeros: stack.use(ops.upload(zeros, "U8", [outputs, groups])),
   } as const;
+  discard(codes);
   const owned = stack.move();
   return { weight: { ...weight, [Symbol.dispose]: () => owned.dispose() }, exact };
 }
