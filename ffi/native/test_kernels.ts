@@ -86,6 +86,7 @@ async function main(args: readonly string[]): Promise<void> {
   const flags = [...FLAGS, ...sanitizers];
   const sources = [
     ...filesOf("cuda/kernels", /\.cu$/),
+    "cuda/products.cu",
     "cuda/emulated/simt.cpp",
     "cuda/emulated/emulated_memory.cpp",
   ];

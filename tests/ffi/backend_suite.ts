@@ -34,10 +34,6 @@ export interface SuiteOptions {
   packedTolerance?: number;
   /** Part by which products with fp32 scales may differ because packed weights round those. Default: 1e-6. */
   scaleTolerance?: number;
-  /** Whether it has the gradient of scales. Default: true. */
-  gradients?: boolean;
-  /** Whether it has error compensation. Default: true. */
-  compensates?: boolean;
 }
 
 /**
@@ -73,8 +69,8 @@ export function runBackendSuite(
   rowCases(register);
   statisticsCases(register);
   quantizeCases(register);
-  searchCases(register, options.gradients ?? true);
-  if (options.compensates ?? true) compensationCases(register);
+  searchCases(register);
+  compensationCases(register);
   packCases(register);
   refusalCases(register);
 }

@@ -8,9 +8,9 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "panels.h"
+#include "rounding_order.h"
 #include "scratch.h"
 
 namespace salient {
@@ -20,27 +20,6 @@ constexpr size_t kBand = 240;  // a multiple of every level's tile rows
 
 // A pivot below this part of its diagonal element is rounding noise: the matrix counts as singular.
 constexpr double kNoise = 0x1p-23;
-
-// Inputs in the order in which they are rounded.
-std::vector<uint32_t> order_of(const float* gram, size_t K, Order kind, uint32_t group) {
-  std::vector<uint32_t> order(K);
-  std::iota(order.begin(), order.end(), 0u);
-  if (kind == Order::Natural) return order;
-  const auto diagonal = [&](uint32_t k) { return gram[k * K + k]; };
-  std::vector<double> weight(K, 0.0);  // of each input's group, where groups stay together
-  if (kind == Order::Groups) {
-    std::vector<double> sums((K + group - 1) / group, 0.0);
-    for (uint32_t k = 0; k < K; ++k) sums[k / group] += diagonal(k);
-    for (uint32_t k = 0; k < K; ++k) weight[k] = sums[k / group];
-  }
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    if (kind == Order::Groups && a / group != b / group) {
-      return weight[a] != weight[b] ? weight[a] > weight[b] : a / group < b / group;
-    }
-    return diagonal(a) > diagonal(b);
-  });
-  return order;
-}
 
 // Fills the blocks with the upper half of the damped Gram, permuted; false where it holds NaN or infinity.
 bool gather(const Factor& f, const float* gram) {
@@ -174,8 +153,9 @@ Factor* factor_gram(const float* gram, size_t K, Order kind, uint32_t group, dou
   f->group = group;
   f->dead.resize(K);
   double sum = 0, living = 0;
+  std::vector<float> diagonal(K);
   for (size_t k = 0; k < K; ++k) {
-    const float value = gram[k * K + k];
+    const float value = diagonal[k] = gram[k * K + k];
     *finite = std::isfinite(value);
     if (!*finite) return nullptr;
     f->dead[k] = value == 0.0f;
@@ -183,7 +163,7 @@ Factor* factor_gram(const float* gram, size_t K, Order kind, uint32_t group, dou
     sum += value;
     ++living;
   }
-  f->order = order_of(gram, K, kind, group);
+  f->order = rounding_order(diagonal, kind, group);
   const double mean = living > 0 ? sum / living : 1.0;
   size_t floats = 0;
   for (size_t first = 0; first < K; first += kDepth) {

@@ -81,7 +81,6 @@ struct State {
   std::mutex mutex;
   bool chosen = false;
   uint32_t index = 0;
-  uint32_t multiprocessors = 0;
   cudaStream_t compute = nullptr, copies = nullptr;
   Ring small{64, kSmall};
   Ring large{8, size_t{4} << 20};
@@ -151,15 +150,13 @@ void choose(uint32_t index) {
   }
   check_index(index, count_devices());
   check(cudaSetDevice(static_cast<int>(index)), "Taking the device");
-  int major = 0, count = 0;
+  int major = 0;
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, static_cast<int>(index)), "Asking the device");
-  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, static_cast<int>(index)), "Asking the device");
   if (major < 8) {
     fail(SALIENT_INTERNAL, "CUDA device %u has compute capability %d.x, but the kernels need 8.0 or later", index, major);
   }
   check(cudaStreamCreateWithFlags(&all.compute, cudaStreamNonBlocking), "Making a stream");
   check(cudaStreamCreateWithFlags(&all.copies, cudaStreamNonBlocking), "Making a stream");
-  all.multiprocessors = static_cast<uint32_t>(count);
   all.index = index;
   all.chosen = true;
 }
@@ -176,7 +173,6 @@ void enter() {
 }
 
 uint32_t chosen() { return state().index; }
-uint32_t multiprocessors() { return state().multiprocessors; }
 
 void* allocate(size_t bytes) {
   void* data = nullptr;

@@ -25,8 +25,6 @@ void choose(uint32_t index);
 void enter();
 // The number of the chosen device.
 uint32_t chosen();
-// The chosen device's number of multiprocessors.
-uint32_t multiprocessors();
 
 // A place in the order of the stream's work.
 class Mark {

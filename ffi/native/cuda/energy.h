@@ -24,6 +24,10 @@ MomentPart whole(const Moment& moment, size_t K);
 void energies(const float* d, size_t d_stride, size_t d_batch, size_t M, size_t size, const MomentPart& part, double* out,
               size_t batches = 1);
 
+// d [rows, K] = w - Q(w s) / s of row v / C of w under candidate v % C of `candidates` [C, K], for v from `first` on.
+void scaled_errors(const void* w, DType type, const Grid& grid, const float* candidates, size_t C, size_t first, float* d,
+                   size_t rows, size_t K);
+
 // The diagonal blocks of the inputs' Gram, one for each group of g inputs: those of the Gram itself, or, of a sample,
 // products that are made here where the groups are small.
 class GroupMoments {

@@ -70,9 +70,6 @@ void linear(const void* x, Element x_type, const void* w, Element w_type, const 
 // Whether cuBLASLt serves larger products of 16-bit types: it is opened where the system has it.
 bool library_found();
 
-// gram [K, K] += x^T x, kept symmetric; x F32 [T, K].
-void accumulate_gram(const float* x, float* gram, uint32_t T, uint32_t K);
-
 // y [T, N] = x_scales[t] w_scales[n] (x W^T) + bias with integer sums: x I8 [T, K], w I8 [N, K], bias F32 [N] or null.
 void int8_linear(const int8_t* x, const float* x_scales, const int8_t* w, const float* w_scales, const float* bias,
                 void* y, Element y_type, uint32_t T, uint32_t K, uint32_t N);

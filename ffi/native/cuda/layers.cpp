@@ -5,6 +5,7 @@
 #include "../abi/objects.h"
 #include "kernels.h"
 #include "memory.h"
+#include "products.h"
 
 namespace salient {
 namespace {
@@ -50,9 +51,7 @@ void linear(const float* x, const void* w, DType type, const float* bias, float*
   cuda::linear(x, F32, w, element(type), bias, y, F32, t, k, n, precision, room);
 }
 
-void accumulate_gram(const float* x, float* gram, size_t T, size_t K) {
-  cuda::accumulate_gram(x, gram, size_of(T, "tokens"), size_of(K, "inputs"));
-}
+void accumulate_gram(const float* x, float* gram, size_t T, size_t K) { gram_product(x, K, gram, T, K); }
 
 struct Packed {
   cuda::PackedLayout layout;

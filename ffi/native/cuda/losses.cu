@@ -14,8 +14,8 @@ constexpr size_t kErrors = size_t{32} << 20;
 
 size_t rows_at_once(size_t K) { return std::max<size_t>(128, kErrors / K); }
 
-// d = w - Q(w s) / s of row v / C under candidate v % C, for v from `first` on; one warp for a group.
-__global__ void scaled_errors(const void* w, DType type, Grid grid, const float* candidates, size_t C, size_t first, float* d,
+// One warp for a group.
+__global__ void scaled_errors_kernel(const void* w, DType type, Grid grid, const float* candidates, size_t C, size_t first, float* d,
                               size_t rows, size_t K) {
   const size_t warp = (static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x) / 32;
   const uint32_t g = grid.group;
@@ -62,17 +62,22 @@ double plain_loss(const void* w, DType type, const Moment& moment, uint32_t g, c
 
 }  // namespace
 
+void scaled_errors(const void* w, DType type, const Grid& grid, const float* candidates, size_t C, size_t first, float* d,
+                   size_t rows, size_t K) {
+  simt::launch("errors under scales", scaled_errors_kernel, simt::blocks(rows * (K / grid.group), kThreads / 32), kThreads, 0,
+               w, type, grid, candidates, C, first, d, rows, K);
+}
+
 void scale_losses(const void* w, DType type, const Moment& moment, const Grid& grid, const float* candidates, size_t C,
                   double* losses, size_t N, size_t K) {
   if (C == 0) return;
   // Row n under candidate c is number n C + c, so a row is read once for all of its candidates.
-  const size_t all = N * C, step = std::min(all, rows_at_once(K)), groups = K / grid.group;
+  const size_t all = N * C, step = std::min(all, rows_at_once(K));
   const Temporary<float> d(step * K);
   const Temporary<double> each(all);
   for (size_t v = 0; v < all; v += step) {
     const size_t rows = std::min(step, all - v);
-    simt::launch("errors under scales", scaled_errors, simt::blocks(rows * groups, kThreads / 32), kThreads, 0, w, type, grid,
-                 candidates, C, v, d.data(), rows, K);
+    scaled_errors(w, type, grid, candidates, C, v, d.data(), rows, K);
     energies(d.data(), K, 0, rows, K, whole(moment, K), each.data() + v);
   }
   column_sums(each.data(), N, C, losses);

@@ -11,6 +11,7 @@ __global__ void __launch_bounds__(kProductThreads) product_kernel(Side a, Side b
   __shared__ __align__(16) TileMemory<kPer> memory;
   constexpr size_t kTile = 16 * kPer;
   const size_t first_row = blockIdx.x * kTile, first_column = blockIdx.y * kTile;
+  if (c.upper && first_column < first_row) return;
   float sums[kPer][kPer] = {};
   multiply_tile<kPer, kLeftAcross, kRightAcross>(sums, memory, a, b, first_row, M, first_column, N, 0, K, K);
   float* target = c.data + blockIdx.z * c.batch;

@@ -23,6 +23,7 @@ struct Target {
   size_t batch = 0;
   bool add = false;
   float factor = 1;
+  bool upper = false;  // only what lies on or above the diagonal is needed: tiles below it may be left out
 };
 void product(Side a, Stored a_stored, Side b, Stored b_stored, Target c, size_t M, size_t N, size_t K, size_t batches = 1);
 

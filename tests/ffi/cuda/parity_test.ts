@@ -23,8 +23,6 @@ for (const [name, library] of Object.entries(LIBRARIES)) {
     const options = {
       packedTolerance: 2 ** -11 + 1e-6,
       scaleTolerance: 2 ** -16,
-      gradients: false,
-      compensates: false,
     };
     runBackendSuite(name, () => createCudaBackend({ library }), options);
   } else Deno.test({ name: `${name}: skipped, ${reason}`, ignore: true, fn() {} });

@@ -21,7 +21,7 @@ const SIZES = [[1, 4, 4, 3], [3, 30, 10, 9], [7, 64, 32, 50], [20, 96, 96, 33], 
 const FLOATS = ["F32", "F64", "F16", "BF16", "F8_E4M3"] as const;
 
 /** Registers the cases, with or without that of the gradient. */
-export function searchCases(register: RegisterCase, gradients: boolean): void {
+export function searchCases(register: RegisterCase): void {
   register("scaleLosses, quantizationLoss and outputEnergy", async (pair) => {
     for (const [N, K, groupSize, rows] of SIZES) {
       for (const dtype of FLOATS) {
@@ -51,7 +51,7 @@ export function searchCases(register: RegisterCase, gradients: boolean): void {
     }
   });
 
-  if (gradients) gradientCase(register);
+  gradientCase(register);
 
   register("clipSearch", async (pair) => {
     for (const [N, K, groupSize, rows] of SIZES) {

@@ -22,7 +22,6 @@ Description describe(uint32_t index) {
 void choose(uint32_t index) { describe(index); }
 void enter() { describe(0); }
 uint32_t chosen() { return 0; }
-uint32_t multiprocessors() { return 4; }
 
 void* allocate(size_t bytes) { return emulated::allocate(bytes); }
 void free(void* data) { emulated::free(data); }

@@ -1,4 +1,4 @@
-// Tiled products in fp32: y = x W^T, and the Gram x^T x of which only tiles on and above the diagonal are computed.
+// Tiled products in fp32: y = x W^T.
 //
 // 256 threads, each 8 x 8 results of a tile of 128 x 128; 16 summed indices at a time go through shared memory, the next
 // 16 are on their way in registers meanwhile.
@@ -10,48 +10,34 @@ namespace {
 constexpr u32 kTile = 128, kDepth = 16, kThreads = 256, kPitch = kTile + 4;
 constexpr u32 kLoads = kTile * kDepth / kThreads;  // of a thread, for each operand
 
-// Element (row, k) of W or x, whose rows hold the summed index.
-struct AlongRows {
+// Element (row, k) of W or x.
+struct Operand {
   const void* data;
   Element type;
   u32 rows, K;
-  static constexpr bool kAcross = false;
   __device__ __forceinline__ float at(u32 row, u32 k) const {
     return row < rows && k < K ? load_element(data, type, static_cast<size_t>(row) * K + k) : 0.0f;
   }
 };
 
-// Column `row` of x [T, K], summed over its rows.
-struct AlongColumns {
-  const float* data;
-  u32 rows, K;  // K of x, and T
-  static constexpr bool kAcross = true;
-  __device__ __forceinline__ float at(u32 row, u32 k) const {
-    return row < rows && k < K ? data[static_cast<size_t>(k) * rows + row] : 0.0f;
-  }
-};
-
 // Which element a thread loads: neighbours in a warp are neighbours in memory.
-template <class Operand>
 __device__ __forceinline__ uint2 load_place(u32 i) {
   const u32 at = i * kThreads + threadIdx.x;
-  return Operand::kAcross ? make_uint2(at % kTile, at / kTile) : make_uint2(at / kDepth, at % kDepth);
+  return make_uint2(at / kDepth, at % kDepth);
 }
 
-template <class Operand>
 __device__ __forceinline__ void load_tile(const Operand& operand, u32 first, u32 k, float (&values)[kLoads]) {
 #pragma unroll
   for (u32 i = 0; i < kLoads; ++i) {
-    const uint2 place = load_place<Operand>(i);
+    const uint2 place = load_place(i);
     values[i] = operand.at(first + place.x, k + place.y);
   }
 }
 
-template <class Operand>
 __device__ __forceinline__ void store_tile(float* shared, const float (&values)[kLoads]) {
 #pragma unroll
   for (u32 i = 0; i < kLoads; ++i) {
-    const uint2 place = load_place<Operand>(i);
+    const uint2 place = load_place(i);
     shared[place.y * kPitch + place.x] = values[i];
   }
 }
@@ -60,7 +46,6 @@ __device__ __forceinline__ void store_tile(float* shared, const float (&values)[
 __device__ __forceinline__ u32 tile_row(u32 i) { return threadIdx.x / 16 * 4 + i / 4 * 64 + i % 4; }
 __device__ __forceinline__ u32 tile_column(u32 j) { return threadIdx.x % 16 * 4 + j / 4 * 64 + j % 4; }
 
-template <class Operand>
 __device__ __forceinline__ void multiply_tiles(const Operand& a, const Operand& b, u32 first_row, u32 first_column, u32 K,
                                                float (&sums)[8][8]) {
   __shared__ __align__(16) float left[kDepth * kPitch];
@@ -70,8 +55,8 @@ __device__ __forceinline__ void multiply_tiles(const Operand& a, const Operand& 
   load_tile(b, first_column, 0, next_right);
   for (u32 k = 0; k < K; k += kDepth) {
     __syncthreads();
-    store_tile<Operand>(left, next_left);
-    store_tile<Operand>(right, next_right);
+    store_tile(left, next_left);
+    store_tile(right, next_right);
     __syncthreads();
     if (k + kDepth < K) {
       load_tile(a, first_row, k + kDepth, next_left);
@@ -99,7 +84,7 @@ __device__ __forceinline__ void multiply_tiles(const Operand& a, const Operand& 
 __global__ void __launch_bounds__(kThreads) product_tiles(RealProduct p) {
   const u32 first_row = blockIdx.y * kTile, first_column = blockIdx.x * kTile;
   float sums[8][8] = {};
-  multiply_tiles(AlongRows{p.x, p.x_type, p.T, p.K}, AlongRows{p.w, p.w_type, p.N, p.K}, first_row, first_column, p.K, sums);
+  multiply_tiles(Operand{p.x, p.x_type, p.T, p.K}, Operand{p.w, p.w_type, p.N, p.K}, first_row, first_column, p.K, sums);
 #pragma unroll
   for (u32 i = 0; i < 8; ++i) {
     const u32 t = first_row + tile_row(i);
@@ -109,28 +94,6 @@ __global__ void __launch_bounds__(kThreads) product_tiles(RealProduct p) {
       if (t >= p.T || n >= p.N) continue;
       const float value = sums[i][j] + (p.bias != nullptr ? p.bias[n] : 0.0f);
       store_element(p.y, p.y_type, static_cast<size_t>(t) * p.N + n, value);
-    }
-  }
-}
-
-// Blocks count the tiles of the upper triangle, row after row.
-__global__ void __launch_bounds__(kThreads) gram_tiles(const float* x, float* gram, u32 T, u32 K) {
-  const u32 across = (K + kTile - 1) / kTile;
-  u32 row = 0, left = blockIdx.x;
-  while (left >= across - row) left -= across - row, ++row;
-  const u32 first_row = row * kTile, first_column = (row + left) * kTile;
-  float sums[8][8] = {};
-  multiply_tiles(AlongColumns{x, K, T}, AlongColumns{x, K, T}, first_row, first_column, T, sums);
-#pragma unroll
-  for (u32 i = 0; i < 8; ++i) {
-    const u32 r = first_row + tile_row(i);
-#pragma unroll
-    for (u32 j = 0; j < 8; ++j) {
-      const u32 c = first_column + tile_column(j);
-      // Within a tile on the diagonal both sides are computed, of the same products in the same order.
-      if (r >= K || c >= K) continue;
-      gram[static_cast<size_t>(r) * K + c] += sums[i][j];
-      if (first_row != first_column) gram[static_cast<size_t>(c) * K + r] += sums[i][j];
     }
   }
 }
@@ -149,12 +112,6 @@ void real_product(const RealProduct& p) {
     const dim3 grid(simt::blocks(p.N, kTile), simt::blocks(some.T, kTile));
     simt::launch("fp32 product", product_tiles, grid, kThreads, 0, some);
   }
-}
-
-void accumulate_gram(const float* x, float* gram, uint32_t T, uint32_t K) {
-  if (T == 0 || K == 0) return;
-  const u32 across = simt::blocks(K, kTile);
-  simt::launch("gram", gram_tiles, across * (across + 1) / 2, kThreads, 0, x, gram, T, K);
 }
 
 }  // namespace salient::cuda

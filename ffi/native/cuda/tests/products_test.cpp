@@ -1,4 +1,5 @@
 // Products of plain weights, of 8-bit integers, and the Gram, against sums in fp64.
+#include "../products.h"
 #include "emulated_check.h"
 
 namespace {
@@ -95,7 +96,7 @@ void test_gram() {
     const auto x = normal(T * K), start = normal(T * T);
     std::vector<float> before(K * K, 0.5f);
     const Device<float> x_device(x), gram(before);
-    accumulate_gram(x_device.get(), gram.get(), T, K);
+    salient::gram_product(x_device.get(), K, gram.get(), T, K);
     std::vector<double> want(K * K);
     for (size_t i = 0; i < K; ++i) {
       for (size_t j = 0; j < K; ++j) {
@@ -114,6 +115,26 @@ void test_gram() {
   }
 }
 
+void test_upper() {
+  const uint32_t shapes[][2] = {{5, 3}, {70, 64}, {200, 33}, {300, 100}};  // of both sizes of tiles
+  for (const auto& [N, K] : shapes) {
+    const auto x = normal(N * K), before = normal(N * N);
+    const Device<float> x_device(x), c(before);
+    const salient::Side side{x_device.get(), K};
+    salient::product(side, salient::Stored::Rows, side, salient::Stored::Rows, {c.get(), N, 0, true, -1, true}, N, N, K);
+    const auto got = c.read();
+    double error = 0;
+    for (size_t i = 0; i < N; ++i) {
+      for (size_t j = i; j < N; ++j) {
+        double want = before[i * N + j];
+        for (size_t k = 0; k < K; ++k) want -= static_cast<double>(x[i * K + k]) * x[j * K + k];
+        error = std::max(error, std::fabs(got[i * N + j] - want));
+      }
+    }
+    check(error < 1e-4, "upper part of x x^T, " + std::to_string(N) + "x" + std::to_string(K));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -121,5 +142,6 @@ int main() {
   test_large_rows();
   test_int8();
   test_gram();
+  test_upper();
   return finish("products_test");
 }
