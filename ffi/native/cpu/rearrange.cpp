@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "elementwise.h"
+#include "row_groups.h"
 #include "row_pieces.h"
 #include "vector_math.h"
 
@@ -96,12 +97,12 @@ void select_columns(const float* x, const int32_t* columns, float* out, size_t T
 }
 
 void add_rows(float* target, const float* source, const int32_t* rows, const float* weights, size_t count, size_t K) {
-  // Columns are shared out and not rows, which may repeat: every sum is taken by one thread, in the order of i.
-  constexpr size_t kColumns = 256;
-  parallel_for(K, kColumns, [=](size_t begin, size_t end) {
-    for (size_t i = 0; i < count; i++) {
-      const size_t row = static_cast<size_t>(rows[i]);
-      add_scaled(target + row * K + begin, source + i * K + begin, weights[i], end - begin);
+  // Targets are shared out: every sum is taken by one thread, in the order of i.
+  const RowGroups groups = row_groups(rows, count);
+  parallel_for(groups.targets(), rows_per_piece(K), [&](size_t begin, size_t end) {
+    for (uint32_t m = groups.starts[begin]; m < groups.starts[end]; m++) {
+      const size_t i = groups.members[m];
+      add_scaled(target + static_cast<size_t>(rows[i]) * K, source + i * K, weights[i], K);
     }
   });
 }

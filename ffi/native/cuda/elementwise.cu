@@ -1,10 +1,8 @@
 // The simple operations of a forward pass: one thread for an element, one block for a row.
 #include "../abi/elementwise.h"
+#include "../abi/row_groups.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <vector>
 
 #include "memory.h"
 #include "numbers.h"
@@ -231,20 +229,12 @@ void select_columns(const float* x, const int32_t* columns, float* out, size_t T
 }
 
 void add_rows(float* target, const float* source, const int32_t* rows, const float* weights, size_t count, size_t K) {
-  // Source rows by their target, those of one target in their order.
-  std::vector<uint32_t> members(count), starts;
-  std::iota(members.begin(), members.end(), 0u);
-  std::stable_sort(members.begin(), members.end(), [=](uint32_t a, uint32_t b) { return rows[a] < rows[b]; });
-  for (size_t m = 0; m < count; m++) {
-    if (m == 0 || rows[members[m]] != rows[members[m - 1]]) starts.push_back(static_cast<uint32_t>(m));
-  }
-  const size_t used = starts.size();
-  starts.push_back(static_cast<uint32_t>(count));
+  const RowGroups groups = row_groups(rows, count);
   const Temporary<int32_t> places(rows, count);
   const Temporary<float> factors(weights, count);
-  const Temporary<uint32_t> mine(members.data(), count), first(starts.data(), starts.size());
-  for_each("addRows", add_rows_kernel, used * K, target, source, places.data(), factors.data(), mine.data(), first.data(),
-           used, K);
+  const Temporary<uint32_t> members(groups.members.data(), count), starts(groups.starts.data(), groups.starts.size());
+  for_each("addRows", add_rows_kernel, groups.targets() * K, target, source, places.data(), factors.data(), members.data(),
+           starts.data(), groups.targets(), K);
 }
 
 void add_in_place(float* x, const float* y, size_t n) { for_each("addInPlace", add_kernel, n, x, y, n); }
