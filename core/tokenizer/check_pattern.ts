@@ -115,7 +115,7 @@ class PatternReader {
     const [least, most] = bounds(quantifier);
     const fails = part.fails && least > 0;
     if (most <= 1) return { ...part, varies: true, fails };
-    if (part.repeats > 0 || (part.varies && most > 3)) {
+    if (part.repeats > 0 || part.varies) {
       throw new Error("its regular expression repeats what repeats or varies itself");
     }
     const isOpen = most > 1000;

@@ -12,6 +12,12 @@ import { compilePattern } from "./compile_pattern.ts";
 import { eachMatch } from "./each_match.ts";
 import { makeCharsmapNormalizer, makePrecompiledNormalizer } from "./precompiled_normalizer.ts";
 
+/** Longest text that something is replaced with. */
+const LONGEST_CONTENT = 256;
+
+/** How much longer a text may become; NFKC makes eighteen characters of one. */
+const MOST_GROWTH = 32;
+
 /** Changes a text. */
 export type Normalizer = (text: string) => string;
 
@@ -26,7 +32,7 @@ export function makeNormalizer(part: Json): Normalizer | undefined {
     case "Sequence": {
       const parts = Array.isArray(part.normalizers) ? part.normalizers : [];
       const steps = parts.map(makeNormalizer).filter((step) => step !== undefined);
-      return (text) => steps.reduce((done, step) => step(done), text);
+      return (text) => steps.reduce((done, step) => checkLength(step(done), text.length), text);
     }
     case "NFC":
     case "NFD":
@@ -71,6 +77,7 @@ export function makeNormalizer(part: Json): Normalizer | undefined {
  */
 export function makeReplacement(part: JsonObject): Normalizer {
   const content = String(part.content ?? "");
+  if (content.length > LONGEST_CONTENT) throw new Error("A replacement of it is too long");
   const plain = isJsonObject(part.pattern) ? part.pattern.String : undefined;
   if (typeof plain === "string") {
     return plain === "" ? (text) => text : (text) => text.split(plain).join(content);
@@ -84,6 +91,11 @@ export function makeReplacement(part: JsonObject): Normalizer {
     });
     return made + text.slice(done);
   };
+}
+
+function checkLength(made: string, given: number): string {
+  if (made.length <= MOST_GROWTH * (given + 1000)) return made;
+  throw new Error("its normalizer makes the text too long");
 }
 
 function strip(part: JsonObject): Normalizer {

@@ -9,12 +9,16 @@ import type { Tokenizer } from "./types.ts";
 /** Ids of the prompt that the first new ids are decoded with. */
 const CONTEXT = 8;
 
+/** Ids that wait at most: no character has that many, so what ends in U+FFFD then is what it is. */
+const LONGEST_WAIT = 64;
+
 /**
  * Turns generated ids into text as they come. A token may hold part of a character, and some decoders
  * drop a space at the start of what they decode, so an id alone does not say what it adds: each is decoded
  * together with the ones just before, and part of a character waits for the rest.
  *
- * The pieces joined are `tokenizer.decode` of all ids.
+ * The pieces joined are `tokenizer.decode` of all ids, with one exception. Tokenizers that write unknown characters as
+ * bytes decode bytes in a row all or none: a character that is out stays, also where bytes follow that are not text.
  */
 export class TextStream {
   readonly #tokenizer: Tokenizer;
@@ -39,7 +43,8 @@ export class TextStream {
   push(id: number): string {
     this.#ids.push(id);
     const text = this.#pending();
-    if (text === "" || text.endsWith("\uFFFD")) return "";
+    const waiting = this.#ids.length - this.#written;
+    if (text === "" || (text.endsWith("\uFFFD") && waiting < LONGEST_WAIT)) return "";
     this.#ids = this.#ids.slice(this.#written);
     this.#written = this.#ids.length;
     return text;
