@@ -1,17 +1,23 @@
 """Hashes of what a tokenizer makes of some lines, by the Rust library, for tests in TypeScript to compare with.
 
-    python tools/tokenizer_hashes.py DIRECTORY LINES.json           # six hex digits a line, joined
-    python tools/tokenizer_hashes.py DIRECTORY LINES.json --show 7  # what is behind line 7
+Reads {"directory": ..., "lines": [...]} from standard input and prints six hex digits a line, joined. What is behind
+one of tests/core/tokenizer/lines.json:
 
-DIRECTORY has a tokenizer.json, and a tokenizer_config.json whose add_bos_token and add_eos_token count.
+    python tools/tokenizer_hashes.py DIRECTORY --show 7
+
+DIRECTORY has a tokenizer.json. What it puts around a text counts: transformers 5 reads add_bos_token and
+add_eos_token of tokenizer_config.json only where there is no tokenizer.json, and so do we.
 tests/core/tokenizer/line_hashes.ts is the same for our tokenizer.
 """
 
 import hashlib
 import json
 import sys
+from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
+
+LINES = Path(__file__).resolve().parent.parent / "tests/core/tokenizer/lines.json"
 
 
 def parts(tokenizer, line: str) -> list:
@@ -36,13 +42,12 @@ def load(directory: str):
 
 
 def main() -> None:
-    tokenizer = load(sys.argv[1])
-    with open(sys.argv[2], encoding="utf-8") as file:
-        lines = json.load(file)
-    if sys.argv[3:4] == ["--show"]:
-        print(json.dumps(parts(tokenizer, lines[int(sys.argv[4])])))
+    if sys.argv[2:3] == ["--show"]:
+        lines = json.loads(LINES.read_text("utf-8"))
+        print(json.dumps(parts(load(sys.argv[1]), lines[int(sys.argv[3])])))
     else:
-        print(line_hashes(tokenizer, lines))
+        request = json.load(sys.stdin)
+        print(json.dumps(line_hashes(load(request["directory"]), request["lines"])))
 
 
 if __name__ == "__main__":
