@@ -92,7 +92,9 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
   const files = await readTokenizerFiles(model.directory);
   if (files === undefined) {
     metadata.set("tokenizer.ggml.model", { type: "string", value: "none" });
-    options.warn?.(`${model.directory} has no tokenizer.json: the file will have no tokenizer`);
+    options.warn?.(
+      `${model.directory} has no tokenizer that is read: the file will have no tokenizer`,
+    );
   } else {
     const { values, warning } = tokenizerMetadata(files, model.config.vocabSize);
     for (const [key, value] of values) metadata.set(key, value);

@@ -12,7 +12,7 @@ import { readTextFile } from "../text_file.ts";
 import { mergesDefinition } from "./merges_definition.ts";
 import { NamedTokens } from "./named_tokens.ts";
 import { sentencePieceDefinition } from "./sentence_piece_definition.ts";
-import { readSentencePieceModel } from "./sentence_piece_model.ts";
+import { readSentencePieceModel, type SentencePieceModel } from "./sentence_piece_model.ts";
 
 /** The tokenizer.json of models with 256,000 tokens has about 35 MB. */
 const MOST_BYTES = 256 * 2 ** 20;
@@ -32,7 +32,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 export interface FoundDefinition {
   /** As `tokenizer.json` has it. */
   readonly definition: JsonObject;
-  /** The `tokenizer_config.json`; empty where there is none. */
+  /** The `tokenizer_config.json`; without it, the special tokens that other files name. */
   readonly config: JsonObject;
   /** The file that has the vocabulary. */
   readonly file: string;
@@ -45,21 +45,16 @@ export interface FoundDefinition {
  * @throws {SalientError} `input`, naming the file, where one is damaged or of an unknown kind.
  */
 export async function findDefinition(directory: string): Promise<FoundDefinition | undefined> {
-  const config = await optional(json("tokenizer_config.json")) ?? {};
+  const config = await readObject(directory, "tokenizer_config.json") ?? {};
   const file = `${directory}/tokenizer.json`;
-  const definition = await optional(json("tokenizer.json", MOST_BYTES));
+  const definition = await readObject(directory, "tokenizer.json", MOST_BYTES);
   if (definition !== undefined) return { definition, config, file };
-  const names = await optional(json("special_tokens_map.json")) ?? {};
-  const added = await optional(json("added_tokens.json")) ?? {};
+  const names = await readObject(directory, "special_tokens_map.json") ?? {};
+  const added = await readObject(directory, "added_tokens.json") ?? {};
   const known = { ...names, ...config };
   const made = await fromModel(directory, known, added) ??
     await fromMerges(directory, known, added);
-  return made === undefined ? undefined : { ...made, config };
-
-  function json(name: string, bytes?: number): Promise<JsonObject> {
-    const limits = { within: directory, ...(bytes === undefined ? {} : { bytes }) };
-    return readJsonObject(`${directory}/${name}`, limits);
-  }
+  return made === undefined ? undefined : { ...made, config: { ...made.config, ...known } };
 }
 
 /** What else a directory without a tokenizer that is read has of one; undefined for nothing. */
@@ -76,7 +71,7 @@ async function fromModel(
   directory: string,
   config: JsonObject,
   added: JsonObject,
-): Promise<Pick<FoundDefinition, "definition" | "file"> | undefined> {
+): Promise<FoundDefinition | undefined> {
   const file = `${directory}/tokenizer.model`;
   const bytes = await optional(readBytes(file, directory));
   if (bytes === undefined) return undefined;
@@ -85,38 +80,55 @@ async function fromModel(
   }
   try {
     const model = readSentencePieceModel(bytes);
-    return {
-      definition: sentencePieceDefinition(model, config, new NamedTokens(config, added)),
-      file,
-    };
+    const definition = sentencePieceDefinition(model, config, new NamedTokens(config, added));
+    return { definition, config: namesOf(model), file };
   } catch (cause) {
     throw refusal(file, `is no SentencePiece model that is read: ${reasonOf(cause)}`, cause);
   }
+}
+
+/** The names that the model has for its special tokens. */
+function namesOf({ pieces, ids }: SentencePieceModel): JsonObject {
+  const names: Record<string, string> = {};
+  for (
+    const [name, id] of [["unk", ids.unknown], ["bos", ids.begin], ["eos", ids.end]] as const
+  ) {
+    const piece = pieces[id];
+    if (piece !== undefined) names[`${name}_token`] = piece;
+  }
+  return names;
 }
 
 async function fromMerges(
   directory: string,
   config: JsonObject,
   added: JsonObject,
-): Promise<Pick<FoundDefinition, "definition" | "file"> | undefined> {
+): Promise<FoundDefinition | undefined> {
   const file = `${directory}/vocab.json`;
-  const merges = await optional(
-    readTextFile(`${directory}/merges.txt`, MOST_MODEL_BYTES, directory),
-  );
+  const list = `${directory}/merges.txt`;
+  const merges = await optional(readTextFile(list, MOST_MODEL_BYTES, directory));
   if (merges === undefined) return undefined;
-  const vocab = await optional(
-    readJsonObject(file, { bytes: MOST_MODEL_BYTES, within: directory }),
-  );
+  const vocab = await readObject(directory, "vocab.json", MOST_MODEL_BYTES);
   if (vocab === undefined) return undefined;
   try {
-    return { definition: mergesDefinition(vocab, merges, config, added), file };
+    return { definition: mergesDefinition(vocab, merges, config, added), config: {}, file };
   } catch (cause) {
     throw refusal(file, `cannot be used: ${reasonOf(cause)}`, cause);
   }
 }
 
-async function readBytes(path: string, directory: string): Promise<Uint8Array> {
-  using file = await openRegularFile(path, directory);
+/** Links out of the directory are refused, for this and every other file. */
+function readObject(
+  directory: string,
+  name: string,
+  bytes?: number,
+): Promise<JsonObject | undefined> {
+  const limits = bytes === undefined ? { within: directory } : { within: directory, bytes };
+  return optional(readJsonObject(`${directory}/${name}`, limits));
+}
+
+async function readBytes(path: string, within: string): Promise<Uint8Array> {
+  using file = await openRegularFile(path, within);
   if (file.byteLength > MOST_MODEL_BYTES) {
     throw refusal(path, `has ${file.byteLength} bytes, more than a tokenizer may have`);
   }

@@ -7,6 +7,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { SalientError } from "../../../core/errors.ts";
+import type { ReadValue } from "../../../core/gguf/read_gguf.ts";
+import { readTokenizerFiles } from "../../../core/gguf/read_tokenizer_files.ts";
+import { tokenizerFilesOf } from "../../../core/gguf/tokenizer_files_of.ts";
+import { tokenizerMetadata } from "../../../core/gguf/tokenizer_metadata.ts";
 import { loadTokenizer } from "../../../core/tokenizer/load_tokenizer.ts";
 import { cutHashes, DIGITS, lineHashes, lineParts } from "./line_hashes.ts";
 
@@ -157,4 +161,31 @@ Deno.test("a tokenizer.model that is cut short or changed never does more than f
     });
   }
   assert.ok(refusals > 10, String(refusals));
+});
+
+Deno.test("a tokenizer.model becomes the tokenizer of a GGUF file", async () => {
+  const directory = new URL("kinds/llama-model", here).pathname;
+  const files = await readTokenizerFiles(directory);
+  const tokenizer = await loadTokenizer(directory);
+  const { values, warning } = tokenizerMetadata(files!, tokenizer.vocabSize);
+  assert.equal(warning, undefined);
+  const metadata = new Map(
+    [...values].map(([key, { value }]): [string, ReadValue] => [
+      key,
+      ArrayBuffer.isView(value) ? Array.from(value as Int32Array) : value as ReadValue,
+    ]),
+  );
+  const back = tokenizerFilesOf("m.gguf", metadata)!;
+  await withFiles({ "tokenizer.json": JSON.stringify(back.definition) }, async (place) => {
+    const again = await loadTokenizer(place);
+    for (const line of lines) assert.deepEqual(again.encode(line), tokenizer.encode(line), line);
+  });
+});
+
+Deno.test("a tokenizer.model that is a link out of the directory is refused", async () => {
+  await withFiles({}, async (directory) => {
+    const model = new URL("kinds/llama-model/tokenizer.model", here).pathname;
+    await Deno.symlink(model, `${directory}/tokenizer.model`);
+    await assert.rejects(loadTokenizer(directory), /is a link to .*, outside/);
+  });
 });
