@@ -4,6 +4,7 @@
  * @module
  */
 
+import { families } from "../model/families/find_family.ts";
 import type { Model, StoredLinear } from "../model/model.ts";
 import type { LinearInfo } from "../plugin.ts";
 import { type FormatSupport, type LintTarget, TARGETS, type TargetSupport } from "./lint_target.ts";
@@ -74,6 +75,7 @@ export function lintModel(model: Model, target: LintTarget): LintReport {
   });
   const findings = [
     ...lintNote(target, support),
+    ...lintFamily(target, model),
     ...lintBits(target, support, linears),
     ...lintSymmetry(target, support, linears),
     ...lintZeroPoints(target, support, linears),
@@ -93,6 +95,14 @@ export function lintModel(model: Model, target: LintTarget): LintReport {
 function lintNote(target: string, { note }: FormatSupport): LintFinding[] {
   if (note === undefined) return [];
   return [{ severity: "warning", message: `${target}: ${note}`, linears: [] }];
+}
+
+/** A model that only a user's file describes. */
+function lintFamily(target: string, { family, config }: Model): LintFinding[] {
+  if (families.includes(family)) return [];
+  const message =
+    `${config.architecture} is known from a file only: whether ${target} runs it was not checked`;
+  return [{ severity: "warning", message, linears: [] }];
 }
 
 function namesOf(linears: readonly Stored[]): readonly string[] {

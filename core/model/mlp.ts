@@ -48,13 +48,29 @@ export async function fusedMlp(
 ): Promise<Tensor> {
   const { ops } = parts;
   await options.observe?.(MLP.site!, x);
-  using both = await parts.linear("gateUp", x, options);
-  const width = (both.shape[1] ?? 0) / 2;
-  using gate = await ops.selectColumns(both, Int32Array.from({ length: width }, (_, i) => i));
-  using up = await ops.selectColumns(both, Int32Array.from({ length: width }, (_, i) => width + i));
-  using hidden = await ops.gatedActivation(gate, up, activation);
+  using halves = await splitHalves(parts, x, options);
+  using hidden = await ops.gatedActivation(halves.gate, halves.up, activation);
   await options.observe?.(MLP.hiddenSite, hidden);
   return await parts.linear("down", hidden, options);
+}
+
+/** The two halves of the output of `gateUp`, which itself is freed. */
+async function splitHalves(
+  parts: BlockParts,
+  x: Tensor,
+  options: BlockRun,
+): Promise<Disposable & { readonly gate: Tensor; readonly up: Tensor }> {
+  const { ops } = parts;
+  using stack = new DisposableStack();
+  using both = await parts.linear("gateUp", x, options);
+  const width = (both.shape[1] ?? 0) / 2;
+  const columns = (start: number): Int32Array => {
+    return Int32Array.from({ length: width }, (_, i) => start + i);
+  };
+  const gate = stack.use(await ops.selectColumns(both, columns(0)));
+  const up = stack.use(await ops.selectColumns(both, columns(width)));
+  const owned = stack.move();
+  return { gate, up, [Symbol.dispose]: () => owned.dispose() };
 }
 
 /** down(activation(up(x))). */

@@ -103,10 +103,12 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
   const { config, windows, limit } = input;
   const tokens = windows === undefined ? 0 : windows.samples * windows.seqLen;
   const hidden = spill ? 0 : tokens * config.hiddenSize * 4;
-  const activations = windows === undefined ? 0 : activationBytes(config, batch * windows.seqLen) +
-    scratchBytes(config, batch * windows.seqLen) +
-    // A spilled batch is read and written through a buffer of its own.
-    (spill ? 2 * batch * windows.seqLen * config.hiddenSize * 4 : 0);
+  const activations = windows === undefined
+    ? 0
+    : activationBytes(config, input.linears, batch * windows.seqLen) +
+      scratchBytes(config, batch * windows.seqLen) +
+      // A spilled batch is read and written through a buffer of its own.
+      (spill ? 2 * batch * windows.seqLen * config.hiddenSize * 4 : 0);
   const output = outputBytes(input);
   const common = { hidden, activations, output, buffers: BUFFERS };
   let best: MemoryPlan | undefined;
@@ -131,11 +133,19 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
   return best ?? { limit, peak: BUFFERS + output, batch, spill, parts };
 }
 
-/** Residual stream, norms, q, k, v, attention's output, gate, up and their product: F32. */
-function activationBytes(config: MemoryPlanInput["config"], tokens: number): number {
+/**
+ * Residual stream, norms, q, k, v, attention's output, gate, up and their product: F32. The output of a fused linear is there
+ * while it is split.
+ */
+function activationBytes(
+  config: MemoryPlanInput["config"],
+  linears: readonly LinearInfo[],
+  tokens: number,
+): number {
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim } = config;
-  const attention = 2 * hiddenSize + (2 * heads + 2 * kvHeads) * headDim;
-  const mlp = 3 * hiddenSize + 3 * intermediateSize;
+  const has = (role: string): boolean => linears.some((linear) => linear.role === role);
+  const attention = 2 * hiddenSize + (2 * heads + (has("qkv") ? 4 : 2) * kvHeads) * headDim;
+  const mlp = 3 * hiddenSize + (has("gateUp") ? 4 : 3) * intermediateSize;
   return tokens * (hiddenSize + Math.max(attention, mlp)) * 4;
 }
 
@@ -194,7 +204,7 @@ function roundingBytes(
       sum(linears.filter((linear) => linear.site === site), ({ shape }) => shape[0] * shape[1] * 4)
     ),
   );
-  const run = activationBytes(input.config, Math.min(sequences, samples) * seqLen);
+  const run = activationBytes(input.config, linears, Math.min(sequences, samples) * seqLen);
   return Math.max(single, replaced + run);
 }
 

@@ -120,6 +120,8 @@ Deno.test("--family-file opens the model that docs/families.md describes, in eve
       );
       const quantized = await perplexity(out, given.slice(0, 2));
       assert.ok(quantized > original * 0.8 && quantized < original * 1.3, `${quantized}`);
+      const fits = await run("inspect", out, "--for", "vllm", ...given);
+      assert.match(JSON.stringify(fits.lint), /InternLM2ForCausalLM is known from a file only/);
       const written = await run(
         "generate",
         out,

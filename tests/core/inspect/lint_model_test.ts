@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { inspectModel } from "../../../core/inspect/inspect_model.ts";
 import { lintModel, type LintReport } from "../../../core/inspect/lint_model.ts";
 import type { LintTarget } from "../../../core/inspect/lint_target.ts";
+import { llama } from "../../../core/model/families/llama.ts";
 import type { Model, StoredLinear } from "../../../core/model/model.ts";
 import { openModel } from "../../../core/model/open_model.ts";
 import { quantize } from "../../../core/pipeline/quantize.ts";
@@ -46,7 +47,15 @@ function model(
     tensor: () => ({ dtype: "I32", [Symbol.dispose]: () => {} }),
   };
   const backend = { downloadBytes: () => new Uint8Array(owners?.slice().buffer ?? []) };
-  const parts = { directory: "m", quantization, config, linears, checkpoint, backend };
+  const parts = {
+    directory: "m",
+    family: llama,
+    quantization,
+    config,
+    linears,
+    checkpoint,
+    backend,
+  };
   return parts as unknown as Model;
 }
 
