@@ -20,6 +20,8 @@ import { withF16Scales } from "./with_f16_scales.ts";
 
 /** Formats that hold plain numbers too. */
 const PLAIN_FORMATS: readonly string[] = ["gguf", "dequantized"];
+/** The format whose readers know of no quantization at all. */
+const DEQUANTIZED = "dequantized";
 
 /** What {@linkcode convertModel} takes. */
 export interface ConvertOptions {
@@ -106,6 +108,12 @@ async function convert(options: ConvertOptions): Promise<ConvertReport> {
     : options.model;
   const source = linearSource(model, PLAIN_FORMATS.includes(format.name));
   checkTarget(model, format, source.linears);
+  const rounded = [...source.linears].find(([, stored]) => stored.activation !== undefined)?.[0];
+  if (rounded !== undefined && format.name === DEQUANTIZED) {
+    options.warn?.(
+      `${rounded.name} and others have inputs in 8 bits, which ${DEQUANTIZED} leaves unrounded`,
+    );
+  }
   await using output = await format.create({
     model,
     ops: backend,
@@ -119,8 +127,9 @@ async function convert(options: ConvertOptions): Promise<ConvertReport> {
   for (const [done, linear] of linears.entries()) {
     checkAborted(options.signal ?? new AbortController().signal);
     options.onProgress?.(done, linears.length, linear.name);
-    const { weight: read, activation, exact } = await source.read(linear);
+    const { weight: read, exact, ...more } = await source.read(linear);
     using weight = read;
+    const activation = format.activations ? more.activation : undefined;
     using written = withF16Scales(weight, format, ({ scales }) => backend.download(scales));
     format.check(linear, written.grid);
     checkOrder(linear, written, format);
@@ -169,7 +178,7 @@ function checkTarget(
     );
   }
   for (const [linear, { bits, groupSize, activation }] of stored) {
-    if (activation !== undefined && !format.activations) {
+    if (activation !== undefined && !format.activations && format.name !== DEQUANTIZED) {
       throw new SalientError(
         "input",
         `Format ${format.name} cannot say that the inputs of ${linear.name} are quantized to ` +

@@ -158,3 +158,39 @@ Deno.test("convertModel() refuses what the other format cannot hold, and leaves 
   await quantize({ model, backend, plugins: [grids], format: "pack-quantized", out: mixed });
   await refuse(mixed, "awq-gemm", /stores all linears on one grid/);
 });
+
+Deno.test("convertModel() to dequantized leaves activations unrounded, and says so", async () => {
+  await using folder = await temporaryDirectory();
+  using backend = createReferenceBackend();
+  await Deno.mkdir(`${folder.path}/plain`);
+  await writeTinyModel(`${folder.path}/plain`, TINY_LLAMA, { dtype: "BF16" });
+  const rounding = definePlugin({
+    name: "rounding",
+    apiVersion: 1,
+    quantizeActivation: () => ({ bits: 8, granularity: "token", dynamic: true }),
+  });
+  const grid = { bits: 8, groupSize: -1, symmetric: true };
+  const first = `${folder.path}/w8a8`;
+  await quantize({
+    model: `${folder.path}/plain`,
+    backend,
+    plugins: [rtn(grid), rounding],
+    format: "int-quantized",
+    out: first,
+  });
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
+  const out = `${folder.path}/dequantized`;
+  await convertModel({ model: first, backend, format: "dequantized", out, warn });
+  assert.match(
+    warnings.join(),
+    /q_proj and others have inputs in 8 bits, which dequantized leaves unrounded/,
+  );
+  using plain = await openModel(out, backend);
+  using block = await plain.loadBlock(0);
+  assert.ok([...block.linears.values()].every(({ activation }) => activation === undefined));
+  await refused(
+    () => convertModel({ model: first, backend, format: "pack-quantized", out: `${out}2` }),
+    /cannot say that the inputs of .*q_proj are quantized to 8 bits/,
+  );
+});
