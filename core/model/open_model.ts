@@ -16,6 +16,7 @@ import { storedActivation } from "../export/stored_activation.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Architecture } from "./architecture.ts";
+import { checkScales } from "./check_scales.ts";
 import { ConfigReader } from "./config_reader.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Family } from "./family.ts";
@@ -71,6 +72,7 @@ export async function openModel(
   const config = withGenerationEos(described.config, checkpoint);
   const architecture = { ...described, config };
   const recognised = recogniseFormat(rawConfig);
+  if (recognised !== undefined) checkScales(checkpoint);
   const tables = new Map<string, RopeCache>();
   for (const [name, rope] of Object.entries(architecture.ropes)) {
     tables.set(name, opened.use(new RopeCache(backend, rope, config.maxPositions)));
