@@ -14,6 +14,7 @@ import { OutputDirectory } from "./output_directory.ts";
 import { type CreateFile, createFileOnDisk, OutputFile } from "./output_file.ts";
 import { ShardWriter, type TensorBytes } from "./shard_writer.ts";
 import { showName } from "./show_name.ts";
+import { stringifyLike } from "./stringify_like.ts";
 import type { CheckpointWriter, Json } from "./types.ts";
 
 /** How a checkpoint is written. */
@@ -116,7 +117,7 @@ class DirectoryWriter implements CheckpointWriter {
     });
   }
 
-  json(name: string, value: Json): Promise<void> {
+  json(name: string, value: Json, like?: string): Promise<void> {
     return this.#inTurn(async () => {
       if (!/^[\w.-]+\.json$/.test(name) || name === INDEX_FILE) {
         throw fault(
@@ -124,7 +125,7 @@ class DirectoryWriter implements CheckpointWriter {
           `${showName(name)} is not a name for a JSON file beside the weights`,
         );
       }
-      await this.#writeJson(name, value);
+      await this.#writeJson(name, value, like);
     });
   }
 
@@ -220,9 +221,10 @@ class DirectoryWriter implements CheckpointWriter {
     await this.#writeJson(INDEX_FILE, { metadata, weight_map: weightMap });
   }
 
-  async #writeJson(name: string, value: Json): Promise<void> {
+  async #writeJson(name: string, value: Json, like?: string): Promise<void> {
+    const text = like === undefined ? JSON.stringify(value, null, 2) : stringifyLike(value, like);
     using file = await OutputFile.create(`${this.temporary}/${name}`, this.#options.createFile);
-    await file.write(new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`), 0);
+    await file.write(new TextEncoder().encode(`${text}\n`), 0);
     await file.finish();
   }
 }

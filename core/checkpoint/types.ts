@@ -67,8 +67,12 @@ export interface CheckpointWriter extends AsyncDisposable {
     shape: readonly number[],
     bytes: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<void>;
-  /** Writes a JSON file beside the shards. */
-  json(name: string, value: Json): Promise<void>;
+  /**
+   * Writes a JSON file beside the shards.
+   *
+   * @param like JSON text whose numbers keep their writing where they stand in `value` too.
+   */
+  json(name: string, value: Json, like?: string): Promise<void>;
   /** Copies tokenizer, template and generation files from another checkpoint's directory. */
   copyCompanions(from: string): Promise<void>;
   /** Bytes of tensors written so far. */

@@ -22,6 +22,7 @@ import type {
 import { outsideLinears } from "./outside_linears.ts";
 import { PlainCopy } from "./plain_copy.ts";
 import { writeCompanions } from "./write_companions.ts";
+import { writeConfig } from "./write_config.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -107,7 +108,7 @@ class CheckpointOutput implements ModelOutput {
     const { compression_config: _, ...config } = model.rawConfig;
     const plain = [...skipped, ...outsideLinears(model)];
     const quantization: JsonObject = this.#format.config(linears, plain);
-    await this.#writer.json("config.json", { ...config, quantization_config: quantization });
+    await writeConfig(this.#writer, model, { ...config, quantization_config: quantization });
     await writeCompanions(this.#writer, model.directory);
   }
 

@@ -22,6 +22,7 @@ import type { Tensor } from "../tensor.ts";
 import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
 import { PlainCopy } from "./plain_copy.ts";
 import { writeCompanions } from "./write_companions.ts";
+import { writeConfig } from "./write_config.ts";
 import { plainDtype } from "./plain_dtype.ts";
 
 /**
@@ -95,7 +96,7 @@ class DequantizedOutput implements ModelOutput {
     const { model } = this.#options;
     await this.copy("");
     const { quantization_config: _, compression_config: __, ...config } = model.rawConfig;
-    await this.#writer.json("config.json", config);
+    await writeConfig(this.#writer, model, config);
     await writeCompanions(this.#writer, model.directory);
   }
 
