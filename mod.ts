@@ -88,6 +88,7 @@ export {
   modelCard,
 } from "./core/hub/model_card.ts";
 export { modelLicense } from "./core/hub/model_license.ts";
+export { type HubProbe, probeHub } from "./core/hub/probe_hub.ts";
 export { pushModel, type PushModelOptions, type PushReport } from "./core/hub/push_model.ts";
 export type { RequestOptions } from "./core/hub/request_options.ts";
 export { type ResolvedModel, resolveModel } from "./core/hub/resolve_model.ts";

@@ -15,7 +15,8 @@ export const doctorCommand = command(
   object({ command: constant("doctor"), ...commonOptions }),
   {
     brief: message`Say what can compute here`,
-    description: message`Says which backends work here, which do not, and what to do about it.`,
+    description:
+      message`Says which backends work here, which do not, and what to do about it; and how the Hugging Face hub would be reached.`,
     footer: message`Example: salient doctor --json`,
   },
 );

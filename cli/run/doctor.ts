@@ -4,7 +4,7 @@
  * @module
  */
 
-import { probeBackends, probeDevices } from "../../mod.ts";
+import { probeBackends, probeDevices, probeHub } from "../../mod.ts";
 import { formatBytes } from "../format.ts";
 import { printJson, printLine } from "../output.ts";
 import { formatTable } from "../table.ts";
@@ -13,13 +13,21 @@ import { formatTable } from "../table.ts";
 export async function runDoctor(args: { readonly json: boolean }): Promise<void> {
   const backends = await probeBackends();
   const devices = probeDevices();
-  if (args.json) return printJson({ deno: Deno.version.deno, backends, devices });
+  const hub = await probeHub();
+  if (args.json) return printJson({ deno: Deno.version.deno, backends, devices, hub });
   printLine(`deno ${Deno.version.deno} on ${Deno.build.os}-${Deno.build.arch}`);
   printLine();
   printLine(formatTable(
     ["backend", "works", "version", "detail"],
     backends.map((b) => [b.name, b.available ? "yes" : "no", b.version, b.detail]),
   ));
+  printLine();
+  printLine(
+    `hub ${hub.endpoint}: ${
+      hub.offline ? "offline, as HF_HUB_OFFLINE asks" : hub.network ? "may be asked" : "no network"
+    }, ${hub.token ? "a token is there" : "no token"}, cache ${hub.cache ?? "not known (HOME)"}`,
+  );
+  if (hub.advice !== null && !hub.offline) printLine(`  for the network: ${hub.advice}`);
   if (devices.length === 0) return;
   printLine();
   printLine(formatTable(

@@ -3,7 +3,7 @@ import { HUB_HOSTS } from "../../core/hub/check_network.ts";
 import { HUB_VARIABLES } from "../../core/hub/hub_settings.ts";
 import { temporaryDirectory } from "../core/checkpoint/checkpoint_files.ts";
 import { FakeHub } from "../core/hub/fake_hub.ts";
-import { runSalientWith, type SalientRun, taskFlags } from "./run_salient.ts";
+import { runSalientWith, salientCommand, type SalientRun, taskFlags } from "./run_salient.ts";
 
 const MODEL = "models/salient-tiny";
 const ID = "org/tiny";
@@ -19,7 +19,7 @@ function run(hub: FakeHub, home: string, ...args: string[]): Promise<SalientRun>
   return runSalientWith({
     task: "salient:hub",
     flags: ["--allow-net=127.0.0.1"],
-    env: { HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_OFFLINE: "0" },
+    env: { HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_OFFLINE: "0" },
   }, ...args);
 }
 
@@ -72,7 +72,7 @@ Deno.test("every command that reads a model reads one of the hub", async (t) => 
   assert.equal(hub.lines(/content/).length, 1);
   await t.step("what was fetched serves without the network", async () => {
     hub.seen.length = 0;
-    const env = { HOME: home.path, HF_ENDPOINT: hub.endpoint };
+    const env = { HF_HOME: home.path, HF_ENDPOINT: hub.endpoint };
     const { status, stdout, stderr } = await runSalientWith({ env }, "inspect", ID);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^org\/tiny: llama/);
@@ -90,7 +90,7 @@ Deno.test("a model of the hub that cannot be had is one line and exit status 2",
     assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
     assert.equal(status, 2, stderr);
   };
-  const env = { HOME: home.path, HF_ENDPOINT: "", HF_HUB_OFFLINE: "0" };
+  const env = { HF_HOME: home.path, HF_ENDPOINT: "", HF_HUB_OFFLINE: "0" };
   await t.step("without the network", () =>
     refused(
       /org\/tiny is no directory here.*huggingface\.co: run `deno task salient:hub`.*--allow-net=huggingface\.co,/,
@@ -117,6 +117,22 @@ Deno.test("a model of the hub that cannot be had is one line and exit status 2",
     );
     hub.faults.length = 0;
   });
+  await t.step("a disk that is too small, before anything is fetched", async () => {
+    const oid = "0".repeat(40);
+    const lfs = { oid: "0".repeat(64), size: 2 ** 50, pointerSize: 130 };
+    const entries = [
+      { type: "file", path: "config.json", size: 10, oid },
+      { type: "file", path: "model.safetensors", size: 2 ** 50, oid, lfs },
+    ];
+    hub.faults.push({ match: /tree/, answer: () => Response.json(entries) });
+    hub.seen.length = 0;
+    await refused(
+      /needs 1048576\.00 GiB more in .*whose disk has \d+\.\d+ GiB left/,
+      run(hub, home.path, "inspect", ID),
+    );
+    assert.deepEqual(hub.lines(/resolve/), []);
+    hub.faults.length = 0;
+  });
   await t.step("offline", () =>
     refused(
       /not in the cache at main; HF_HUB_OFFLINE/,
@@ -135,4 +151,72 @@ Deno.test("a model of the hub that cannot be had is one line and exit status 2",
         run(hub, home.path, "eval", "org/nothing", "--text", "held-out"),
       ),
   );
+});
+
+Deno.test("two processes that want the same model fetch it once", async () => {
+  await using hub = await openHub();
+  await using home = await temporaryDirectory();
+  hub.faults.push({ match: /content/, times: 1, stallAfter: 100_000 });
+  const both = [1, 2].map(() => run(hub, home.path, "inspect", ID, "--json"));
+  while (hub.lines(/content/).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  // The other one has had the time to want it too.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  hub.release();
+  for (const { status, stdout, stderr } of await Promise.all(both)) {
+    assert.equal(status, 0, stderr);
+    assert.equal(JSON.parse(stdout).model, ID);
+  }
+  const ranges = hub.seen.filter(({ storage }) => storage).map(({ range }) => range);
+  assert.deepEqual(ranges, [null, "bytes=100000-"]);
+});
+
+Deno.test("Ctrl-C keeps what has come, says so, and the next run goes on from there", async () => {
+  await using hub = await openHub();
+  await using home = await temporaryDirectory();
+  hub.faults.push({ match: /content/, times: 1, stallAfter: 100_000 });
+  const child = salientCommand(["inspect", ID], "main.ts", {
+    task: "salient:hub",
+    flags: ["--allow-net=127.0.0.1"],
+    env: { HF_HOME: home.path, HF_ENDPOINT: hub.endpoint },
+  }).spawn();
+  while (hub.lines(/content/).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  child.kill("SIGINT");
+  const { code, stderr } = await child.output();
+  assert.equal(code, 130);
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /Interrupted: what has come of org\/tiny is kept, the next run goes on from there/,
+  );
+  hub.seen.length = 0;
+  const { status } = await run(hub, home.path, "inspect", ID);
+  assert.equal(status, 0);
+  const ranges = hub.seen.filter(({ storage }) => storage).map(({ range }) => range);
+  assert.deepEqual(ranges, ["bytes=100000-"]);
+});
+
+Deno.test("where Deno may not make links, files are moved into the snapshot, and found again", async () => {
+  await using hub = await openHub();
+  await using home = await temporaryDirectory();
+  const flags = [
+    `--allow-read=.,${home.path}`,
+    `--allow-write=${home.path}`,
+    "--allow-net=127.0.0.1",
+    "--allow-env=HF_ENDPOINT,HF_HUB_CACHE,HOME",
+    "--allow-ffi=ffi/native/prebuilt,ffi/native/build",
+  ];
+  const script = [Deno.execPath(), ["run", "--quiet", "--no-check", ...flags, "main.ts"]] as const;
+  const env = { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: home.path, HF_HUB_OFFLINE: "0" };
+  for (const fetched of [1, 1]) {
+    const { success, stderr } = await new Deno.Command(script[0], {
+      args: [...script[1], "inspect", ID],
+      cwd: new URL("../../", import.meta.url),
+      env,
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    assert.equal(hub.lines(/content/).length, fetched);
+  }
+  const { commit } = hub.repositories.get(ID)!;
+  const path = `${home.path}/models--org--tiny/snapshots/${commit}/model.safetensors`;
+  assert.ok((await Deno.lstat(path)).isFile);
 });

@@ -15,7 +15,7 @@ function run(
   return runSalientWith({
     task: "salient:hub",
     flags: ["--allow-net=127.0.0.1"],
-    env: { HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_OFFLINE: "0", HF_TOKEN: TOKEN, ...env },
+    env: { HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_OFFLINE: "0", HF_TOKEN: TOKEN, ...env },
   }, ...args);
 }
 

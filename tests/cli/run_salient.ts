@@ -50,7 +50,8 @@ export function salientCommand(
       ...args,
     ],
     cwd: ROOT,
-    env: { ...env },
+    // A developer's own cache is left alone.
+    env: { HF_HUB_CACHE: "", HUGGINGFACE_HUB_CACHE: "", ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

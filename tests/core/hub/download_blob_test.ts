@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { downloadBlob } from "../../../core/hub/download_blob.ts";
+import { HubClient } from "../../../core/hub/hub_client.ts";
+import { hubSettings } from "../../../mod.ts";
+import { sha256 } from "./fake_hub.ts";
 import { ID, refused, Stage } from "./hub_stage.ts";
 
 Deno.test("429 with Retry-After, 5xx and dropped requests are asked again", async () => {
@@ -118,4 +122,42 @@ Deno.test("a fetch that is interrupted keeps what has come", async () => {
   setTimeout(() => stop.abort(new Error("enough")), 500);
   await assert.rejects(fetching, /enough/);
   assert.ok((await Deno.stat(`${stage.weights.blob}.incomplete`)).size > 0);
+});
+
+Deno.test("a disk that is full is said so, and what has come is kept", async () => {
+  await using stage = await Stage.open();
+  const { bytes } = stage.weights;
+  stage.hub.uploads.objects.set(sha256(bytes), bytes.slice());
+  const settings = { ...await hubSettings(() => undefined), endpoint: stage.hub.endpoint };
+  const incomplete = `${stage.cache}/x.incomplete`;
+  const download = downloadBlob({
+    client: new HubClient({ settings, id: ID, backoff: 0.001 }),
+    url: new URL(`${stage.hub.storage}/content/${sha256(bytes)}`),
+    file: { path: "x", size: bytes.length, etag: sha256(bytes), hash: "sha256" },
+    incomplete,
+    blob: `${stage.cache}/x`,
+    onBytes: () => {},
+    async openFile(path) {
+      const file = await Deno.open(path, { read: true, write: true, create: true });
+      let room = 100_000;
+      return {
+        read: (p) => file.read(p),
+        seek: (offset, whence) => file.seek(offset, whence),
+        truncate: (length) => file.truncate(length),
+        sync: () => file.sync(),
+        stat: () => file.stat(),
+        close: () => file.close(),
+        write(p) {
+          if (room <= 0) throw Object.assign(new Error("os error 28"), { code: "ENOSPC" });
+          room -= p.length;
+          return file.write(p);
+        },
+      };
+    },
+  });
+  await assert.rejects(
+    download,
+    refused(/no space left on the disk, free some or set HF_HUB_CACHE/),
+  );
+  assert.ok((await Deno.stat(incomplete)).size >= 100_000);
 });

@@ -265,15 +265,20 @@ export class FakeHub implements AsyncDisposable {
     return new Response(body, { status, headers: all });
   }
 
-  /** Ends it. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const end of this.#stalled) {
+  /** Ends the connections that stand still. */
+  release(): void {
+    for (const end of this.#stalled.splice(0)) {
       try {
         end();
       } catch {
         // The client has left.
       }
     }
+  }
+
+  /** Ends it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
     await Promise.all([this.#api.shutdown(), this.#storage.shutdown()]);
   }
 }
