@@ -48,11 +48,11 @@ async function chooseMethods(args: CompareArguments): Promise<MethodToMeasure[]>
 export async function runCompare(args: CompareArguments, signal: AbortSignal): Promise<void> {
   const methods = await chooseMethods(args);
   const rules = args.rules === undefined ? undefined : await loadRules(args.rules);
-  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
+  const text = await readText(args.text);
+  const { path, fields } = await locateModel(args, signal);
   using model = await openLocated(path, backend, args);
   const tokenizer = await loadTokenizer(path);
-  const text = await readText(args.text);
   const seqLen = windowLength(args.seqLen, 2048, model);
   const ids = firstWindows(tokenizer.encode(text.text), seqLen, args.windows);
   const calibration = await calibrate({ ...args, model: path, seqLen }, model, signal);

@@ -15,8 +15,8 @@ import { WindowProgress } from "../window_progress.ts";
 
 /** Converts, and prints what came of it. */
 export async function runConvert(args: ConvertArguments, signal: AbortSignal): Promise<void> {
-  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
+  const { path, fields } = await locateModel(args, signal);
   using model = await openLocated(path, backend, args);
   using progress = new WindowProgress("linears", args.json);
   const report = await convertModel({

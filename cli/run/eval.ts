@@ -17,8 +17,9 @@ import { WindowProgress } from "../window_progress.ts";
 
 /** Measures and prints perplexity. */
 export async function runEval(args: EvalArguments, signal: AbortSignal): Promise<void> {
-  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
+  const text = await readText(args.text);
+  const { path, fields } = await locateModel(args, signal);
   using opened = await openLocated(path, backend, args);
   using rounded = args.headBits === undefined
     ? undefined
@@ -26,7 +27,6 @@ export async function runEval(args: EvalArguments, signal: AbortSignal): Promise
   const model = rounded ?? opened;
   const tokenizer = await loadTokenizer(path);
   tokenizer.checkVocabulary(model.config.vocabSize);
-  const text = await readText(args.text);
   const seqLen = windowLength(args.seqLen, 2048, model);
   const ids = firstWindows(tokenizer.encode(text.text), seqLen, args.windows);
   using progress = new WindowProgress("perplexity", args.json);

@@ -13,8 +13,8 @@ import { printJson, printNotice, printText } from "../output.ts";
 
 /** Streams the text to standard output, and its speed to standard error. */
 export async function runGenerate(args: GenerateArguments, signal: AbortSignal): Promise<void> {
-  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
+  const { path, fields } = await locateModel(args, signal);
   using opened = await openLocated(path, backend, args);
   using rounded = args.headBits === undefined
     ? undefined

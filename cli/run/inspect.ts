@@ -18,8 +18,8 @@ import { checkSalienceOptions, findSalience, printSalience } from "./salience.ts
 /** Prints a checkpoint's format and sizes, and the channels that matter most if they were asked for. */
 export async function runInspect(args: InspectArguments, signal: AbortSignal): Promise<void> {
   checkSalienceOptions(args);
-  const { path, fields } = await locateModel(args, signal);
   using backend = await chooseBackend(args);
+  const { path, fields } = await locateModel(args, signal);
   using model = await openLocated(path, backend, args);
   const found = inspectModel(model);
   const salience = args.salience ? await findSalience(args, path, model, signal) : undefined;

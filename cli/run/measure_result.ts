@@ -9,8 +9,8 @@ import {
   loadTokenizer,
   type MeasuredPerplexity,
   type Model,
+  type NamedText,
   perplexity,
-  readText,
   SalientError,
 } from "../../mod.ts";
 import { firstWindows } from "../first_windows.ts";
@@ -29,7 +29,7 @@ export interface MeasureOptions {
   /** The backend. */
   readonly backend: Backend;
   /** The text. */
-  readonly text: string;
+  readonly text: NamedText;
   /** Windows; all of the text if not given. */
   readonly windows: number | undefined;
   /** Tokens of a window, if asked for. */
@@ -44,12 +44,11 @@ export interface MeasureOptions {
 export type Measurement = (out: string) => Promise<MeasuredPerplexity>;
 
 /**
- * Reads the text, so that one that will not do is refused before any work. What it returns measures the original and the
+ * Tokenizes the text, so that one that is too short is refused before any work. What it returns measures the original and the
  * result, which is opened from its files, on the same windows.
  */
 export async function prepareMeasurement(options: MeasureOptions): Promise<Measurement> {
-  const { original, backend, signal, quiet } = options;
-  const text = await readText(options.text);
+  const { original, backend, signal, quiet, text } = options;
   const tokenizer = await loadTokenizer(options.path);
   const seqLen = windowLength(options.seqLen, 2048, original);
   const ids = firstWindows(tokenizer.encode(text.text), seqLen, options.windows);
@@ -76,7 +75,7 @@ export async function prepareMeasurement(options: MeasureOptions): Promise<Measu
     const [after = NaN] = await measure(result, "result");
     const seconds = (performance.now() - started) / 1000;
     return {
-      text: options.text,
+      text: text.name,
       windows,
       seqLen,
       tokens,

@@ -10,6 +10,7 @@ import {
   type MeasuredPerplexity,
   type PushReport,
   quantize,
+  readText,
   SalientError,
 } from "../../mod.ts";
 import { chooseBackend } from "../choose_backend.ts";
@@ -48,9 +49,11 @@ export async function runQuantize(
   if (args.push !== undefined) {
     await checkPush(args.push, { private: args.private, signal, onNotice: printNotice });
   }
+  using backend = await chooseBackend(args);
+  const wanted = measuredText(args);
+  const text = wanted === undefined ? undefined : await readText(wanted.text);
   const source = await locateModel(args, signal);
   const { path, fields } = source;
-  using backend = await chooseBackend(args);
   using model = await openLocated(path, backend, args);
   const observes = plugins.some((plugin) => plugin.observe !== undefined);
   const calibration = observes || args.targetBits !== undefined
@@ -60,10 +63,10 @@ export async function runQuantize(
       signal,
     )
     : undefined;
-  const text = measuredText(args);
   const measure = text === undefined ? undefined : await prepareMeasurement({
     ...args,
-    ...text,
+    text,
+    windows: wanted?.windows,
     original: model,
     path,
     backend,

@@ -34,6 +34,11 @@ export async function refusedResponse(
   const refuse = (message: string): SalientError =>
     new SalientError("input", message, { cause: new HubStatus(status) });
   const invalid = /invalid (user |access )?(token|username|credentials)/i.test(said);
+  const answering = new URL(response.url || endpoint).host;
+  const other = (): SalientError =>
+    refuse(`${answering} answers ${status}${said} for ${asked.id}: try again later`);
+  // A server that files lie on knows nothing of tokens and names.
+  if (answering !== host && status !== 429) return other();
   if (code === "GatedRepo") {
     return refuse(
       token === undefined
@@ -74,15 +79,11 @@ export async function refusedResponse(
   if (status === 429) {
     const long = wait === undefined ? "a while" : `${Math.ceil(wait)} s`;
     return refuse(
-      `${host} answers 429, too many requests: wait ${long} and run again` +
+      `${answering} answers 429, too many requests: wait ${long} and run again` +
         (token === undefined ? `, or set HF_TOKEN (it lets accounts ask more often)` : ""),
     );
   }
-  return refuse(
-    `${
-      new URL(response.url || endpoint).host
-    } answers ${status}${said} for ${asked.id}: try again later`,
-  );
+  return other();
 }
 
 /** The server's own words in brackets, cut to a line; empty where it has none. */

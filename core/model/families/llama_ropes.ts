@@ -50,7 +50,7 @@ export function readLlamaRopes(
   const read = (own: RopeKeys = {}): RopeConfig => {
     return readRope(reader, headDim, maxPositions, { ...keys, ...own });
   };
-  const tables = rope.localTheta === undefined ? { default: read() } : {
+  const tables: LlamaRopes["tables"] = rope.localTheta === undefined ? { default: read() } : {
     default: read({ layerType: "full_attention" }),
     local: read({ layerType: "sliding_attention", theta: rope.localTheta }),
   };
