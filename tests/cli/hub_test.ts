@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { HUB_HOSTS } from "../../core/hub/check_network.ts";
 import { HUB_VARIABLES } from "../../core/hub/hub_settings.ts";
 import { temporaryDirectory } from "../core/checkpoint/checkpoint_files.ts";
-import { FakeHub } from "../core/hub/fake_hub.ts";
+import { FakeHub, sha256 } from "../core/hub/fake_hub.ts";
+import { sizeOf } from "../core/hub/hub_stage.ts";
 import { runSalientWith, salientCommand, type SalientRun, taskFlags } from "./run_salient.ts";
 
 const MODEL = "models/salient-tiny";
@@ -179,8 +180,11 @@ Deno.test("Ctrl-C keeps what has come, says so, and the next run goes on from th
     flags: ["--allow-net=127.0.0.1"],
     env: { HF_HOME: home.path, HF_ENDPOINT: hub.endpoint },
   }).spawn();
-  while (hub.lines(/content/).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const weights = hub.repositories.get(ID)!.files.get("model.safetensors")!;
+  const incomplete = `${home.path}/hub/models--org--tiny/blobs/${sha256(weights)}.incomplete`;
+  while (await sizeOf(incomplete) < 100_000) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   child.kill("SIGINT");
   const { code, stderr } = await child.output();
   assert.equal(code, 130);

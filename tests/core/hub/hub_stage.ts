@@ -67,3 +67,8 @@ export function refused(pattern: RegExp): (error: Error) => boolean {
     return true;
   };
 }
+
+/** Bytes of a file; 0 where there is none. */
+export async function sizeOf(path: string): Promise<number> {
+  return await Deno.stat(path).then(({ size }) => size, () => 0);
+}
