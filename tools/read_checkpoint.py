@@ -73,17 +73,40 @@ def awq_gemv(get, config):
     return (q - spread(z, size, q.shape[1])).astype(np.float32) * spread(s, size, q.shape[1])
 
 
+def planes_of(words, bits, count):
+    """Integers that lie in planes of 4, 2 and 1 bits, 32 at a time in `bits` words [R, W]: [R, count]."""
+    if 32 % bits == 0:
+        return bits_of(words, bits, count)
+    blocks = np.ascontiguousarray(words).reshape(-1, bits)
+    q, word, shift = 0, 0, 0
+    while shift < bits:
+        width = max(w for w in (1, 2, 4) if w <= bits - shift)
+        q = q + (bits_of(blocks[:, word : word + width], width, 32) << shift)
+        word, shift = word + width, shift + width
+    return q.reshape(words.shape[0], count)
+
+
 def gptq(get, config):
     bits = config["bits"]
+    unpack = planes_of if config["checkpoint_format"] == "gptq_p" else bits_of
     words = get("qweight").T  # [N, K*b/32]
     inputs = words.shape[1] * 32 // bits
-    q = bits_of(words, bits, inputs)
-    z = bits_of(get("qzeros"), bits, q.shape[0]).T  # [N, G]
+    q = unpack(words, bits, inputs)
+    z = unpack(get("qzeros"), bits, q.shape[0]).T  # [N, G]
     if config["checkpoint_format"] == "gptq":
         z = z + 1
     s = get("scales").astype(np.float32).T
     owner = get("g_idx")
     return (q - z[:, owner]).astype(np.float32) * s[:, owner]
+
+
+def compressed_tensors(get, config):
+    return (pack_quantized if config["format"] == "pack-quantized" else int_quantized)(get, config)
+
+
+def int_quantized(get, _config):
+    q, s = get("weight"), get("weight_scale").astype(np.float32)
+    return q.astype(np.float32) * spread(s, q.shape[1] // s.shape[1], q.shape[1])
 
 
 def pack_quantized(get, config):
@@ -137,7 +160,7 @@ def read(path, names):
     reader = {
         "awq": {"gemm": awq_gemm, "gemv": awq_gemv}.get(config.get("version")),
         "gptq": gptq,
-        "compressed-tensors": pack_quantized,
+        "compressed-tensors": compressed_tensors,
     }[method]
     for name in names:
         yield name, reader(lambda part: tensors[f"{name}.{part}"], config)

@@ -94,9 +94,7 @@ function noWeights(directory: string, names: readonly string[]): SalientError {
   if (gguf !== undefined) {
     return new SalientError(
       "input",
-      `${directory} holds a GGUF file, ${
-        showName(gguf)
-      }: GGUF is not read, give the original safetensors checkpoint`,
+      `${directory} holds a GGUF file, ${showName(gguf)}: give that file itself, not its directory`,
       place,
     );
   }

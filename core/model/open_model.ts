@@ -9,6 +9,7 @@ import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
+import { refuseQuantizedEnds } from "../export/quantized_ends.ts";
 import { withQuantizationFile } from "../export/quantization_file.ts";
 import { withScaledFloats } from "../export/scaled_floats.ts";
 import { openGgufCheckpoint } from "../gguf/open_gguf_checkpoint.ts";
@@ -65,6 +66,7 @@ export async function openModel(
     ? opened.use(await openGgufCheckpoint(directory, backend))
     : withScaledFloats(opened.use(await openCheckpoint(directory, backend)), backend);
   const rawConfig = await withQuantizationFile(checkpoint);
+  refuseQuantizedEnds(checkpoint);
   const family = options.family === undefined
     ? findFamily(checkpoint.config)
     : checkFamily(options.family, checkpoint);

@@ -147,8 +147,11 @@ Deno.test("openCheckpoint() says what to do where there is no model.safetensors"
   await refused(() => open(config), /has no weights: model\.safetensors or/);
   await refused(() => open({ ...config, "pytorch_model.bin": "x" }), /convert it to safetensors/);
   await refused(() => open({ ...config, "consolidated.00.pth": "x" }), /convert it to safetensors/);
-  await refused(() => open({ ...config, "m.Q4_0.gguf": "x" }), /m\.Q4_0\.gguf: GGUF is not read/);
-  await refused(() => open({ "m.Q4_0.gguf": "x" }), /m\.Q4_0\.gguf: GGUF is not read/);
+  await refused(
+    () => open({ ...config, "m.Q4_0.gguf": "x" }),
+    /m\.Q4_0\.gguf: give that file itself/,
+  );
+  await refused(() => open({ "m.Q4_0.gguf": "x" }), /m\.Q4_0\.gguf: give that file itself/);
   await refused(
     () => open({ ...config, "my.safetensors": SMALL }),
     /but my\.safetensors: rename it/,

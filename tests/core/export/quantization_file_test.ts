@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createCheckpointWriter } from "../../../core/checkpoint/create_checkpoint_writer.ts";
+import { openCheckpoint } from "../../../core/checkpoint/open_checkpoint.ts";
 import { inspectModel } from "../../../core/inspect/inspect_model.ts";
 import { openModel } from "../../../core/model/open_model.ts";
 import { quantize } from "../../../core/pipeline/quantize.ts";
@@ -65,4 +67,27 @@ Deno.test("such a file is not looked for where config.json says it, or nothing i
   await Deno.writeTextFile(`${folder.path}/quantize_config.json`, "broken");
   using model = await openModel(folder.path, backend);
   assert.equal(model.quantization, undefined);
+});
+
+Deno.test("a quantized head is refused, with its name", async () => {
+  await using folder = await temporaryDirectory();
+  await writeTinyModel(folder.path, TINY_LLAMA, { dtype: "F16", omit: ["lm_head.weight"] });
+  using plain = await openCheckpoint(folder.path, backend);
+  const out = `${folder.path}/out`;
+  {
+    await using writer = await createCheckpointWriter(out);
+    for (const { name, dtype, shape } of plain.entries.values()) {
+      using tensor = plain.tensor(name);
+      await writer.add(name, dtype, shape, backend.downloadBytes(tensor));
+    }
+    await writer.add("lm_head.qweight", "I32", [4, 64], new Uint8Array(4 * 4 * 64));
+    const said = { quant_method: "gptq", bits: 4, group_size: 32, lm_head: true };
+    await writer.json("config.json", { ...plain.config, quantization_config: said });
+    await writer.commit();
+  }
+  const error = await refused(
+    () => openModel(out, backend),
+    /has a quantized head or embedding \(lm_head\.qweight\), .* use a checkpoint whose lm_head is plain/,
+  );
+  assert.equal(error.tensor, "lm_head.qweight");
 });
