@@ -79,6 +79,7 @@ export function lintModel(model: Model, target: LintTarget): LintReport {
     ...lintBits(target, support, linears),
     ...lintSymmetry(target, support, linears),
     ...lintZeroPoints(target, support, linears),
+    ...lintExperts(target, support, linears),
     ...lintGroups(target, support, linears),
     ...lintOrder(target, engine, model, linears),
     ...lintShapes(target, support, linears),
@@ -166,6 +167,20 @@ function lintZeroPoints(
       zeroPointBits.join(", ")
     } bits, not ${found}: ` +
     `quantize these with --symmetric`;
+  return [{ severity: "error", message, linears: namesOf(wrong) }];
+}
+
+function lintExperts(
+  target: string,
+  { symmetricExperts }: FormatSupport,
+  linears: readonly Stored[],
+): LintFinding[] {
+  const wrong = linears.filter(({ info, stored }) =>
+    symmetricExperts === true && info.expert !== undefined && !stored.symmetric
+  );
+  if (wrong.length === 0) return [];
+  const message =
+    `${target} reads experts in this format only on symmetric grids: quantize these with --symmetric, or convert to awq-gemm`;
   return [{ severity: "error", message, linears: namesOf(wrong) }];
 }
 

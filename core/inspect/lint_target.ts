@@ -17,6 +17,8 @@ export interface FormatSupport {
   readonly symmetricOnly?: boolean;
   /** Bits of its kernels for asymmetric grids; undefined for all that it reads. */
   readonly zeroPointBits?: readonly number[];
+  /** Whether experts must have symmetric grids. */
+  readonly symmetricExperts?: boolean;
   /** Group sizes that its kernels know, -1 for whole rows; undefined for any. */
   readonly groups?: readonly number[];
   /** Outputs and inputs must be multiples of these for its fast kernels. */
@@ -77,7 +79,8 @@ export const TARGETS: Readonly<Record<LintTarget, TargetSupport>> = {
         newerBits: [2, 3],
         note: "needs a newer version",
       },
-      "pack-quantized": MARLIN_PACKED,
+      // Its experts of compressed-tensors take no zero points, those of AWQ do.
+      "pack-quantized": { ...MARLIN_PACKED, symmetricExperts: true },
       "int-quantized": { bits: [8], mixed: true },
       "mixed-precision": { bits: [4, 8], zeroPointBits: [4], mixed: true },
       "gguf": { mixed: true, note: "give it the tokenizer of the original" },

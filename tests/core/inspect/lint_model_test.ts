@@ -150,6 +150,26 @@ Deno.test("lintModel() warns of groups out of order where linears are spread ove
   assert.ok(messages(transformers).every((message) => !message.includes("desc_act")));
 });
 
+Deno.test("lintModel() sees asymmetric experts where an engine has no zero points for them", () => {
+  const asymmetric = { ...GOOD, symmetric: false };
+  function experts(format: string, of: () => StoredLinear): Model {
+    const dense = model(format, of);
+    const linears = dense.linears.map((info) =>
+      ["gate", "up", "down"].includes(info.role) ? { ...info, expert: 3 } : info
+    );
+    return { ...dense, linears };
+  }
+  const report = lintModel(experts("pack-quantized", () => asymmetric), "vllm");
+  assert.equal(report.loads, false);
+  assert.match(
+    messages(report)[0] ?? "",
+    /error: vllm reads experts in this format only on symmetric/,
+  );
+  assert.deepEqual(report.findings[0]?.linears, ["l.gate", "l.up", "l.down"]);
+  assert.equal(lintModel(experts("pack-quantized", () => GOOD), "vllm").loads, true);
+  assert.equal(lintModel(experts("awq-gemm", () => asymmetric), "vllm").loads, true);
+});
+
 Deno.test("lintModel() knows layouts of one tool alone, and several layouts in one checkpoint", () => {
   for (const target of ["vllm", "sglang", "transformers"] as const) {
     const planar = lintModel(model("gptq-p", () => ({ ...GOOD, bits: 6 })), target);
