@@ -87,9 +87,10 @@ export const SMALL_BLOCKS: Readonly<
     }
   },
   Q8_0: (bytes, view, values) => {
+    const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0, target = 0; at < bytes.length; at += 34, target += 32) {
       const d = view.getFloat16(at, true);
-      for (let j = 0; j < 32; j++) values[target + j] = (bytes[at + 2 + j]! << 24 >> 24) * d;
+      for (let j = 0; j < 32; j++) values[target + j] = signed[at + 2 + j]! * d;
     }
   },
   IQ4_NL: (bytes, view, values) => {
