@@ -7,8 +7,10 @@
 import type { FuzzReader } from "../fuzz_reader.ts";
 import { checkpointReader } from "./checkpoint_reader.ts";
 import { configReader } from "./config_reader.ts";
+import { familyFileReader } from "./family_file_reader.ts";
 import { formatReaders } from "./format_readers.ts";
 import { ggufReader } from "./gguf_reader.ts";
+import { hubCacheReader } from "./hub_cache_reader.ts";
 import { jsonlReader, parquetReader, rulesReader } from "./text_readers.ts";
 import { tokenizerReader } from "./tokenizer_reader.ts";
 
@@ -16,9 +18,11 @@ import { tokenizerReader } from "./tokenizer_reader.ts";
 export const allReaders: readonly FuzzReader[] = [
   checkpointReader,
   configReader,
+  familyFileReader,
   ...formatReaders,
   ggufReader,
   tokenizerReader,
+  hubCacheReader,
   jsonlReader,
   parquetReader,
   rulesReader,

@@ -136,6 +136,18 @@ function definitions(): Record<string, Json>[] {
   ];
 }
 
+/** A SentencePiece model in protobuf: pieces with their scores and kinds, and the kind of model. */
+function sentencePieceModel(): Uint8Array<ArrayBuffer> {
+  const field = (tag: number, bytes: Uint8Array): number[] => [tag, bytes.length, ...bytes];
+  const pieces = ["<unk>", "<s>", "</s>", ...LETTERS, "\u2581c"].flatMap((piece, id) => {
+    const text = field(0x0a, new TextEncoder().encode(piece));
+    const score = [0x15, ...new Uint8Array(Float32Array.of(-id).buffer)];
+    const kind = [0x18, id === 0 ? 2 : id < 3 ? 3 : 1];
+    return field(0x0a, Uint8Array.from([...text, ...score, ...kind]));
+  });
+  return Uint8Array.from([...pieces, ...field(0x12, Uint8Array.of(0x18, 1))]);
+}
+
 /** Loads a tokenizer, encodes and decodes some texts, and writes a chat. */
 export const tokenizerReader: FuzzReader = {
   name: "tokenizer",
@@ -143,15 +155,28 @@ export const tokenizerReader: FuzzReader = {
     const encode = (value: unknown): Uint8Array<ArrayBuffer> =>
       new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
     const config = { bos_token: "<s>", eos_token: { content: "</s>" }, chat_template: TEMPLATE };
-    return Promise.resolve(
-      definitions().map((definition, index): Files =>
+    const tokens = ["<unk>", "<s>", "</s>", ...LETTERS, "th"];
+    const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+    return Promise.resolve([
+      ...definitions().map((definition, index): Files =>
         new Map([
           ["tokenizer.json", encode(definition)],
           ["tokenizer_config.json", encode(config)],
           ...(index === 0 ? [["chat_template.jinja", encode(TEMPLATE)] as const] : []),
         ])
       ),
-    );
+      new Map([
+        ["tokenizer.model", sentencePieceModel()],
+        ["tokenizer_config.json", encode(config)],
+        ["special_tokens_map.json", encode({ unk_token: "<unk>" })],
+        ["added_tokens.json", encode({ "<new>": 40 })],
+      ]),
+      new Map([
+        ["vocab.json", encode(vocab)],
+        ["merges.txt", encode("#version: 0.2\nt h\n")],
+        ["tokenizer_config.json", encode({ ...config, tokenizer_class: "GPT2Tokenizer" })],
+      ]),
+    ]);
   },
   async read(directory) {
     const tokenizer = await loadTokenizer(directory);
