@@ -71,8 +71,13 @@ function joined(
     if (!same) return { scales, zeros, groups };
   }
   const half = {
-    scales: scales.filter((_, i) => i % 2 === 0),
-    zeros: zeros.filter((_, i) => i % 2 === 0),
+    scales: new Float32Array(scales.length / 2),
+    zeros: new Uint8Array(zeros.length / 2),
   };
+  // Not by filter(), which makes a list of all numbers first.
+  for (let i = 0; i < half.scales.length; i++) {
+    half.scales[i] = scales[2 * i]!;
+    half.zeros[i] = zeros[2 * i]!;
+  }
   return joined(half, groups / 2);
 }

@@ -5,6 +5,7 @@
  */
 
 import { showName } from "../checkpoint/show_name.ts";
+import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import { Checksum } from "../export/checksum.ts";
 import { rowsOfPiece } from "./block_pieces.ts";
@@ -44,7 +45,10 @@ export async function verifyGguf(
     for (let done = 0; done < found.byteLength; done += piece) {
       const bytes = new Uint8Array(Math.min(piece, found.byteLength - done));
       await readFully(file, bytes, path, name);
-      check.add(isBlock ? new Uint8Array(dequantizeBlocks(type, bytes).buffer) : bytes);
+      const values = isBlock ? new Uint8Array(dequantizeBlocks(type, bytes).buffer) : bytes;
+      check.add(values);
+      discard(values);
+      discard(bytes);
     }
     if (check.text !== sum) throw failed(path, name);
   }

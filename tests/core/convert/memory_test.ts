@@ -15,6 +15,7 @@ const MIB = 2 ** 20;
 const PAIRS: readonly (readonly [pair: string, bytes: number])[] = [
   ["plain:gguf", 0.1],
   ["gguf:dequantized", 0.1],
+  ["gguf:pack-quantized", 2.3],
   ["awq-gemm:gptq-v2", 2.3],
   ["awq-gemm:gguf", 1.2],
   ["awq-gemm:dequantized", 1.5],
