@@ -29,6 +29,20 @@ export interface ErrorPlace {
   cause?: unknown;
 }
 
+/** What moves the cursor, breaks a line or turns the direction of text. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * A text as one line without control characters: names and values from files that nobody vouches for stand in messages,
+ * and messages stand on terminals.
+ */
+function oneLine(text: string): string {
+  return text.replace(/\s*[\n\r]+\s*/g, " ").replace(
+    CONTROL,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
+  );
+}
+
 /**
  * An error with a code and a place. Its message is one line: what is wrong, where, and what to do.
  *
@@ -59,7 +73,7 @@ export class SalientError extends Error {
 
   /** Makes an error with a code, one line of text, and a place. */
   constructor(code: ErrorCode, message: string, place: ErrorPlace = {}) {
-    super(message, place.cause === undefined ? undefined : { cause: place.cause });
+    super(oneLine(message), place.cause === undefined ? undefined : { cause: place.cause });
     this.code = code;
     if (place.plugin !== undefined) this.plugin = place.plugin;
     if (place.hook !== undefined) this.hook = place.hook;

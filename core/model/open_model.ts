@@ -7,6 +7,7 @@
 import type { Backend, Weight } from "../backend.ts";
 import { openCheckpoint } from "../checkpoint/open_checkpoint.ts";
 import type { Checkpoint, JsonObject } from "../checkpoint/types.ts";
+import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
 import { recogniseFormat } from "../export/formats.ts";
 import { refuseQuantizedEnds } from "../export/quantized_ends.ts";
@@ -191,7 +192,9 @@ function checkFamily(family: Family, { config, directory }: Checkpoint): Family 
   throw new SalientError(
     "input",
     `The family ${family.name} is of ${family.architectures.join(", ").slice(0, 160)}, but ` +
-      `${directory} is ${named.join(", ").slice(0, 80) || "of no architecture"}: name it there too`,
+      `${directory} is ${
+        named.length === 0 ? "of no architecture" : showName(named.join(", "))
+      }: name it there too`,
     { file: directory },
   );
 }
