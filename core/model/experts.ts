@@ -11,35 +11,34 @@ import { gatedMlp } from "./mlp.ts";
 import type { BlockRun } from "./model.ts";
 import { routeTokens } from "./route_tokens.ts";
 
+type ExpertsLayout = Extract<MlpLayout, { kind: "experts" }>;
+
 /**
  * The weighted sum of the experts that each token goes to, and of the shared one: x [T, H] to [T, H]. An expert's
  * inputs are seen at its own site `experts.I`, those of its `down` at `expertsHidden.I`; the router's, which
- * are everybody's, at `mlp`.
+ * are everybody's, at `mlp`. With `allExperts` every expert is shown every token; what comes out stays the same.
  */
 export async function mixExperts(
   parts: BlockParts,
   x: Tensor,
   options: BlockRun,
-  layout: Extract<MlpLayout, { kind: "experts" }>,
+  layout: ExpertsLayout,
 ): Promise<Tensor> {
   const { ops } = parts;
-  const { activation, count, router, shared } = layout;
   await options.observe?.("mlp", x);
   using logits = await parts.linear("router", x, options);
-  const routes = routeTokens(ops.download(logits), count, router, parts.contents.correction);
+  const { routes, chosen } = routeTokens(ops.download(logits), layout.count, layout.router, {
+    correction: parts.contents.correction,
+    chosen: options.choices?.chosen,
+  });
+  if (options.choices !== undefined) options.choices.chosen = chosen;
   const output = ops.zeros("F32", x.shape);
   try {
     for (const [expert, { rows, weights }] of routes.entries()) {
-      if (rows.length === 0) continue;
-      using input = await ops.embed(x, rows);
-      using result = await gatedMlp(parts, input, options, activation, {
-        prefix: `experts.${expert}.`,
-        site: `experts.${expert}`,
-        hiddenSite: `expertsHidden.${expert}`,
-      });
-      await ops.addRows(output, result, rows, weights);
+      using result = await runExpert(parts, x, rows, options, layout, expert);
+      if (result !== undefined) await ops.addRows(output, result, rows, weights);
     }
-    if (shared !== undefined) await addShared(parts, x, options, layout, output);
+    if (layout.shared !== undefined) await addShared(parts, x, options, layout, output);
   } catch (error) {
     output[Symbol.dispose]();
     throw error;
@@ -47,11 +46,35 @@ export async function mixExperts(
   return output;
 }
 
+/** What an expert makes of some rows of x, [rows, H]; undefined for none. */
+async function runExpert(
+  parts: BlockParts,
+  x: Tensor,
+  rows: Int32Array,
+  options: BlockRun,
+  { activation }: ExpertsLayout,
+  expert: number,
+): Promise<Tensor | undefined> {
+  const { ops } = parts;
+  const place = {
+    prefix: `experts.${expert}.`,
+    site: `experts.${expert}`,
+    hiddenSite: `expertsHidden.${expert}`,
+  };
+  if (options.allExperts === true && options.observe !== undefined) {
+    using everything = await gatedMlp(parts, x, options, activation, place);
+    return rows.length === 0 ? undefined : await ops.embed(everything, rows);
+  }
+  if (rows.length === 0) return undefined;
+  using input = await ops.embed(x, rows);
+  return await gatedMlp(parts, input, options, activation, place);
+}
+
 async function addShared(
   parts: BlockParts,
   x: Tensor,
   options: BlockRun,
-  { activation, shared }: Extract<MlpLayout, { kind: "experts" }>,
+  { activation, shared }: ExpertsLayout,
   output: Tensor,
 ): Promise<void> {
   const { ops } = parts;

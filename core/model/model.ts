@@ -72,6 +72,19 @@ export interface BlockRun {
   readonly overrides?: WeightOverrides;
   /** Precision of the products. Default `"fp32"`. */
   readonly precision?: "fp32" | "bf16";
+  /** Shows every expert every token, as if all went to it; the output stays the same. Default false. */
+  readonly allExperts?: boolean;
+  /**
+   * The experts that tokens go to: written by a run that finds none, followed by a run that does. So two runs whose
+   * router differs in the last bit can be compared, though it may decide which of two experts a token gets.
+   */
+  readonly choices?: ExpertChoices;
+}
+
+/** Which experts tokens went to, or have to go to. */
+export interface ExpertChoices {
+  /** For each token its experts; undefined where nothing was chosen yet. */
+  chosen?: readonly (readonly number[])[];
 }
 
 /** One block's weights. Disposing it frees what it owns; views of the file cost nothing. */

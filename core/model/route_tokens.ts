@@ -14,45 +14,73 @@ export interface Route {
   readonly weights: Float32Array;
 }
 
+/** Where all tokens go. */
+export interface Routing {
+  /** For each expert its tokens. */
+  readonly routes: readonly Route[];
+  /** For each token its experts. */
+  readonly chosen: readonly (readonly number[])[];
+}
+
+/** What decides beside the logits. */
+export interface RoutingOptions {
+  /** [count] added to the scores where experts are chosen, if anything is. */
+  readonly correction?: Float32Array | undefined;
+  /** For each token the experts that it has to go to; undefined where they are to be chosen. */
+  readonly chosen?: readonly (readonly number[])[] | undefined;
+}
+
 /**
  * Chooses experts for each token: the best few by score (softmax or sigmoid of the logits, plus the correction), of
  * the best groups where there are groups; their weights are the scores without the correction.
  *
  * @param logits [T, count], row by row.
- * @param correction [count] added where experts are chosen, if anything is.
- * @returns For each expert its tokens.
  */
 export function routeTokens(
   logits: Float32Array,
   count: number,
   router: RouterLayout,
-  correction?: Float32Array,
-): Route[] {
+  options: RoutingOptions = {},
+): Routing {
+  const { correction } = options;
   const tokens = logits.length / count;
-  const chosen = Array.from(
+  const routes = Array.from(
     { length: count },
     () => ({ rows: [] as number[], weights: [] as number[] }),
   );
+  const chosen: (readonly number[])[] = [];
   for (let token = 0; token < tokens; token++) {
     const scores = scoresOf(logits.subarray(token * count, (token + 1) * count), router.scoring);
-    const ranks = correction === undefined
-      ? scores
-      : scores.map((score, i) => score + (correction[i] ?? 0));
-    const best = largest(inBestGroups(ranks, router.groups), router.perToken);
+    const best = options.chosen?.[token] ?? chooseExperts(scores, router, correction);
+    chosen.push(best);
     const total = best.reduce((sum, expert) => sum + (scores[expert] ?? 0), 0);
     // The small term is that of DeepSeek-V3's code; without it sigmoids that are all 0 give NaN.
     const share = router.normalize
       ? router.scale / (total + (router.scoring === "sigmoid" ? 1e-20 : 0))
       : router.scale;
     for (const expert of best) {
-      chosen[expert]?.rows.push(token);
-      chosen[expert]?.weights.push((scores[expert] ?? 0) * share);
+      routes[expert]?.rows.push(token);
+      routes[expert]?.weights.push((scores[expert] ?? 0) * share);
     }
   }
-  return chosen.map(({ rows, weights }) => ({
-    rows: Int32Array.from(rows),
-    weights: Float32Array.from(weights),
-  }));
+  return {
+    chosen,
+    routes: routes.map(({ rows, weights }) => ({
+      rows: Int32Array.from(rows),
+      weights: Float32Array.from(weights),
+    })),
+  };
+}
+
+function chooseExperts(
+  scores: Float64Array,
+  { groups, perToken }: RouterLayout,
+  correction: Float32Array | undefined,
+): readonly number[] {
+  const ranks = correction === undefined
+    ? scores
+    : scores.map((score, i) => score + (correction[i] ?? 0));
+  return largest(inBestGroups(ranks, groups), perToken);
 }
 
 function scoresOf(logits: Float32Array, scoring: RouterLayout["scoring"]): Float64Array {

@@ -9,6 +9,7 @@ import type { BlockEditor } from "./block_editor.ts";
 import { passBlock } from "./forward_pass.ts";
 import type { HiddenStates } from "./hidden_states.ts";
 import type { PreparedRun } from "./prepare_run.ts";
+import { pointOf } from "./site_point.ts";
 import type { SiteStatistics } from "./statistics.ts";
 
 /** What the passes of a block go through. */
@@ -25,16 +26,16 @@ export interface BlockPassOptions {
 
 /**
  * The passes of one block. Plainly it is one: every site is observed in the original block, whose outputs go on to the
- * next. Where a plugin asks for sequential observation, each site but the first is observed again
- * once what comes before it is quantized; where one asks for propagation, the quantized block makes the
+ * next. Where a plugin asks for sequential observation, each point of the block but the first is observed again
+ * once what comes before it is quantized, all experts at once; where one asks for propagation, the quantized block makes the
  * hidden states of the next. The hidden states are replaced in the last pass, as all others need them.
  */
 export class BlockPasses {
   readonly #run: PreparedRun;
   readonly #options: BlockPassOptions;
   readonly #again: boolean;
-  readonly #observed = new Set<string>(); // sites, in whatever state the block was
-  readonly #reached = new Set<string>(); // sites whose linears are being quantized, or are
+  readonly #observed = new Set<string>(); // points, in whatever state the block was
+  readonly #reached = new Set<string>(); // points whose linears are being quantized, or are
 
   /** Nothing has passed yet. */
   constructor(run: PreparedRun, options: BlockPassOptions) {
@@ -56,25 +57,26 @@ export class BlockPasses {
     const { driver } = this.#run;
     const [site] = statistics.keys();
     if (driver.sequential && !driver.has("transformBlock") && site !== undefined) {
-      // Nothing but the first site is looked at as it is now.
-      await this.#observe(block, hidden, site);
+      // Nothing but the first point is looked at as it is now.
+      await this.#observe(block, hidden, pointOf(site));
     } else {
       await passBlock(this.#run, block, hidden, { statistics, keep: keep && !this.#again });
-      for (const name of statistics.keys()) this.#observed.add(name);
+      for (const name of statistics.keys()) this.#observed.add(pointOf(name));
     }
     this.#run.relieve(); // of the activations
   }
 
-  /** Observes a site behind what is quantized by now, once, where that is asked for. */
+  /** Observes the point of a site behind what is quantized by now, once, where that is asked for. */
   async before(site: string, editor: BlockEditor): Promise<void> {
-    const { hidden, statistics } = this.#options;
-    if (hidden === undefined || !this.#run.driver.sequential || this.#reached.has(site)) return;
-    this.#reached.add(site);
-    if (this.#observed.has(site)) {
+    const { hidden } = this.#options;
+    const point = pointOf(site);
+    if (hidden === undefined || !this.#run.driver.sequential || this.#reached.has(point)) return;
+    this.#reached.add(point);
+    if (this.#observed.has(point)) {
       if (!editor.hasQuantized) return; // the inputs are still the same
-      await statistics.get(site)?.reset();
+      for (const found of this.#at(point).values()) await found.reset();
     }
-    await this.#observe(editor.current(), hidden, site);
+    await this.#observe(editor.current(), hidden, point);
     this.#run.relieve();
   }
 
@@ -87,11 +89,18 @@ export class BlockPasses {
     this.#run.relieve();
   }
 
-  async #observe(block: Block, hidden: HiddenStates, site: string): Promise<void> {
-    const found = this.#options.statistics.get(site);
-    if (found === undefined) return;
-    this.#observed.add(site);
-    const statistics = new Map([[site, found]]);
-    await passBlock(this.#run, block, hidden, { statistics, keep: false, until: site });
+  /** The statistics of the sites at a point. */
+  #at(point: string): ReadonlyMap<string, SiteStatistics> {
+    const { statistics } = this.#options;
+    return new Map([...statistics].filter(([site]) => pointOf(site) === point));
+  }
+
+  async #observe(block: Block, hidden: HiddenStates, point: string): Promise<void> {
+    const statistics = this.#at(point);
+    if (statistics.size === 0) return;
+    this.#observed.add(point);
+    // Where the point is one site, nothing behind it has to run.
+    const until = statistics.size === 1 && statistics.has(point) ? { until: point } : {};
+    await passBlock(this.#run, block, hidden, { statistics, keep: false, ...until });
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
-import type { Block } from "../model/model.ts";
+import type { Block, ExpertChoices } from "../model/model.ts";
 import { normalNumbers } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -23,10 +23,12 @@ export class FoldCheck implements Disposable {
   readonly #input: Tensor;
   readonly #expected: Float32Array;
   readonly #stream: Float32Array;
+  readonly #choices: ExpertChoices;
 
-  private constructor(ops: Ops, input: Tensor, output: Tensor) {
+  private constructor(ops: Ops, input: Tensor, output: Tensor, choices: ExpertChoices) {
     this.#ops = ops;
     this.#input = input;
+    this.#choices = choices;
     this.#stream = ops.download(input);
     this.#expected = ops.download(output);
   }
@@ -45,17 +47,19 @@ export class FoldCheck implements Disposable {
     const sequence = input === undefined
       ? madeUp(ops, width, block.index)
       : ops.rows(input, 0, input.shape[0] ?? 0);
-    using output = await block.run(sequence, { sequences: 1 });
-    return new FoldCheck(ops, sequence, output);
+    const choices: ExpertChoices = {};
+    using output = await block.run(sequence, { sequences: 1, choices });
+    return new FoldCheck(ops, sequence, output, choices);
   }
 
   /**
-   * Runs the changed block on the same sequence and compares.
+   * Runs the changed block on the same sequence and compares. Tokens go to the experts that they went to before: of two
+   * that are nearly tied, the last bit of the logits would choose.
    *
    * @throws {SalientError} `plugin` if what the block adds to the residual stream has changed.
    */
   async compare(changed: Block): Promise<void> {
-    using output = await changed.run(this.#input, { sequences: 1 });
+    using output = await changed.run(this.#input, { sequences: 1, choices: this.#choices });
     const found = this.#ops.download(output);
     let [difference, contribution, stream] = [0, 0, 0];
     for (const [i, expected] of this.#expected.entries()) {

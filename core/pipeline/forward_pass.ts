@@ -99,6 +99,7 @@ async function runWindows(
     return await block.run(input, {
       sequences,
       precision: blockPrecision(run.model, block),
+      allExperts: run.allExperts && statistics.size > 0,
       observe: async (site, rows) => {
         checkAborted(run.signal);
         await statistics.get(site)?.add(rows);

@@ -16,7 +16,7 @@ export interface MemoryPlanInput {
   /** The model's sizes. */
   readonly config: Pick<
     ModelConfig,
-    "hiddenSize" | "intermediateSize" | "heads" | "kvHeads" | "headDim"
+    "hiddenSize" | "intermediateSize" | "heads" | "kvHeads" | "headDim" | "experts"
   >;
   /** Every linear inside the blocks. */
   readonly linears: readonly LinearInfo[];
@@ -135,17 +135,18 @@ function predict(input: MemoryPlanInput, batch: number, spill: boolean): MemoryP
 
 /**
  * Residual stream, norms, q, k, v, attention's output, gate, up and their product: F32. The output of a fused linear is there
- * while it is split.
+ * while it is split; with experts their logits, which are copied out, and what is gathered for one and comes back.
  */
 function activationBytes(
   config: MemoryPlanInput["config"],
   linears: readonly LinearInfo[],
   tokens: number,
 ): number {
-  const { hiddenSize, intermediateSize, heads, kvHeads, headDim } = config;
+  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, experts } = config;
   const has = (role: string): boolean => linears.some((linear) => linear.role === role);
   const attention = 2 * hiddenSize + (2 * heads + (has("qkv") ? 4 : 2) * kvHeads) * headDim;
-  const mlp = 3 * hiddenSize + (has("gateUp") ? 4 : 3) * intermediateSize;
+  const mlp = 3 * hiddenSize + (has("gateUp") ? 4 : 3) * intermediateSize +
+    (experts === undefined ? 0 : 2 * experts.count + 2 * hiddenSize);
   return tokens * (hiddenSize + Math.max(attention, mlp)) * 4;
 }
 
@@ -162,9 +163,11 @@ function statisticsBytes(
   if (windows === undefined) return 0;
   const { samples, seqLen } = windows;
   return sum([...sites], ([site, asked]) => {
-    const channels = linears.find((linear) => linear.site === site)?.shape[1] ?? 0;
-    const rows = Math.min(asked.tokens, samples * seqLen) +
-      Math.min(asked.sequences, samples) * seqLen;
+    const reader = linears.find((linear) => linear.site === site);
+    const channels = reader?.shape[1] ?? 0;
+    // An expert sees no whole sequences; how many tokens it sees nobody knows, so room is made for all that were asked.
+    const sequences = reader?.expert === undefined ? Math.min(asked.sequences, samples) : 0;
+    const rows = Math.min(asked.tokens, samples * seqLen) + sequences * seqLen;
     return channels * (12 + 4 * rows + (asked.gram ? 4 * channels : 0));
   });
 }

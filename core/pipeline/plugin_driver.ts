@@ -27,6 +27,7 @@ import { checkQuantized } from "./check_quantized.ts";
 import type { EventListener } from "./events.ts";
 import {
   checkObservation,
+  isObserved,
   type MergedObservation,
   mergeObservations,
   NO_OBSERVATION,
@@ -150,12 +151,18 @@ export class PluginDriver {
   /**
    * First answer wins: the quantized linear, checked; undefined if every plugin leaves it. `afterEach` may look at what
    * each has done.
+   *
+   * @param unseen Answers in place of a plugin that observes the linear's inputs, where too few of them were seen.
    */
   async quantizeLinear(
     linear: LinearView,
     afterEach?: () => Promise<void>,
+    unseen?: () => Promise<Answered<QuantizedLinear>>,
   ): Promise<Answered<QuantizedLinear> | undefined> {
     for (const plugin of this.plugins) {
+      if (unseen !== undefined && plugin.quantizeLinear !== undefined && observes(plugin, linear)) {
+        return await unseen();
+      }
       const answer = await this.#call(plugin, "quantizeLinear", linear.name, async (ctx) => {
         const answer = await plugin.quantizeLinear?.(linear, ctx);
         await afterEach?.();
@@ -238,4 +245,9 @@ export class PluginDriver {
       throw stampError(error, place);
     }
   }
+}
+
+/** Whether a plugin asks for statistics of a linear's inputs. */
+function observes(plugin: Plugin, linear: LinearInfo): boolean {
+  return isObserved(mergeObservations(NO_OBSERVATION, plugin.observe?.(linear)));
 }

@@ -12,6 +12,7 @@ import type { LinearInfo, ModelInfo } from "../plugin.ts";
 import { checkRules } from "../rules/check_rules.ts";
 import { RuleSet } from "../rules/rule_set.ts";
 import type { EventListener } from "./events.ts";
+import { ExpertTally } from "./expert_tally.ts";
 import { guardOps } from "./guard_ops.ts";
 import { trackTensors } from "./track_tensors.ts";
 import { type MemoryPlan, planMemory } from "./memory_plan.ts";
@@ -42,6 +43,8 @@ export interface PreparedRun {
   readonly sites: readonly ReadonlyMap<string, MergedObservation>[];
   /** Ids of the calibration windows and their sizes; undefined where nothing is observed. */
   readonly calibration: (Windows & { readonly ids: Int32Array }) | undefined;
+  /** Whether every expert is shown every calibration token. */
+  readonly allExperts: boolean;
   /** What it will need. */
   readonly plan: MemoryPlan;
   /** Ends the run. */
@@ -50,6 +53,8 @@ export interface PreparedRun {
   readonly format: LinearFormat | undefined;
   /** What plugins note. */
   readonly notes: RunNotes;
+  /** Counts the experts that saw too little. */
+  readonly experts: ExpertTally;
   /** Tells the listener. */
   readonly emit: EventListener;
   /** Hands memory that the backend keeps for later back to the system, where there is a limit. */
@@ -82,7 +87,9 @@ export async function prepareRun(
   const tracked = owned.use(trackTensors(ops));
   const { embedding, head } = model.architecture.ends;
   const outside = [head, embedding].map((name) => name.replace(/\.weight$/, ""));
-  const rules = new RuleSet(checkRules(options.rules ?? []), model.linears, outside);
+  for (const { name, plain } of model.linears) if (plain === true) outside.push(name);
+  const named = model.linears.filter(({ plain }) => plain !== true);
+  const rules = new RuleSet(checkRules(options.rules ?? []), named, outside);
   const linears = quantizableLinears(model.linears, options.skip ?? [], rules);
   const info: ModelInfo = {
     family: model.family.name,
@@ -138,10 +145,12 @@ export async function prepareRun(
     quantizable,
     sites,
     calibration,
+    allExperts: options.allExperts === true,
     plan,
     signal,
     format,
     notes,
+    experts: new ExpertTally(),
     emit,
     relieve: () => options.memory === undefined ? undefined : model.backend.trim(),
   };

@@ -124,6 +124,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     bitPlan: bitPlan ?? null,
     rules: run.rules.reports.slice(0, options.rules?.length ?? 0),
     bitsPerWeight: options.dryRun === true ? 0 : bitsPerWeight(model.linears, record.linears),
+    experts: run.experts.report,
     stages: { ...bitPlan && { bits: bitPlan.seconds }, ...clock.stages },
     plan: run.plan,
   };

@@ -87,6 +87,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     bitPlan: bitPlan ?? null,
     rules: run.rules.reports.slice(0, options.rules?.length ?? 0),
     bitsPerWeight: bitsPerWeight(model.linears, record.linears),
+    experts: run.experts.report,
     stages: { ...bitPlan && { bits: bitPlan.seconds }, ...clock.stages },
     plan: run.plan,
   };

@@ -8,6 +8,7 @@ import type { BitPlan } from "../planning/bit_plan.ts";
 import type { LinearReport } from "../plugin.ts";
 import type { RuleReport } from "../rules/layer_rule.ts";
 import type { Stage } from "./events.ts";
+import type { ExpertReport } from "./expert_tally.ts";
 import type { MemoryPlan } from "./memory_plan.ts";
 
 /** What a run reports; the fields of `salient quantize --json`. */
@@ -49,6 +50,8 @@ export interface QuantizeReport {
    * their containers. 0 for a dry run.
    */
   readonly bitsPerWeight: number;
+  /** Experts that saw too few calibration tokens; null where there are none, or nothing was observed. */
+  readonly experts: ExpertReport | null;
   /** Time for each stage, in seconds. */
   readonly stages: Readonly<Partial<Record<Stage, number>>>;
   /** What the run was predicted to need. */

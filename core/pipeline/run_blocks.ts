@@ -6,7 +6,7 @@
 
 import { SalientError } from "../errors.ts";
 import type { Block } from "../model/model.ts";
-import type { LinearReport } from "../plugin.ts";
+import type { LinearReport, QuantizedLinear } from "../plugin.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor } from "./block_editor.ts";
 import type { EditedLinear } from "./edited_linear.ts";
@@ -20,6 +20,7 @@ import { embedWindows } from "./forward_pass.ts";
 import type { HiddenStates } from "./hidden_states.ts";
 import { measureActivation } from "./activation_error.ts";
 import { measureLinear } from "./linear_error.ts";
+import type { Answered } from "./plugin_driver.ts";
 import type { PreparedRun } from "./prepare_run.ts";
 import type { StageClock } from "./stage_clock.ts";
 import { SiteStatistics } from "./statistics.ts";
@@ -74,6 +75,10 @@ export async function runBlocks(
       emit({ ...event, state: "finish", seconds, secondsLeft });
     }
   });
+  const { warning } = run.experts;
+  if (warning !== undefined) {
+    emit({ type: "log", level: "warn", plugin: undefined, message: warning });
+  }
   return reports;
 }
 
@@ -138,9 +143,10 @@ function makeStatistics(
   for (const [site, asked] of run.sites[run.block.index] ?? []) {
     const reader = [...run.block.linears.values()].find(({ info }) => info.site === site);
     const channels = reader?.info.shape[1] ?? 0;
+    const routed = reader?.info.expert !== undefined;
     statistics.set(
       site,
-      stack.use(new SiteStatistics(run.ops, channels, asked, run.calibration)),
+      stack.use(new SiteStatistics(run.ops, channels, asked, run.calibration, routed)),
     );
   }
   return statistics;
@@ -165,8 +171,13 @@ async function runLinear(
 ): Promise<LinearReport> {
   const { ops, driver, sink, notes, format } = run;
   const { info } = linear;
+  run.experts.add(info, editor.statisticsOf(info));
   const answered = run.quantizable.has(info.name)
-    ? await driver.quantizeLinear(editor.view.linear(info.name), () => editor.checkHook())
+    ? await driver.quantizeLinear(
+      editor.view.linear(info.name),
+      () => editor.checkHook(),
+      roundUnseen(run, editor, linear),
+    )
     : undefined;
   const { scaleExponent, ...others } = notes.of(info.name);
   const noted = {
@@ -222,5 +233,24 @@ async function runLinear(
     activationError,
     clipped: answer.clipped ?? 0,
     ...noted,
+  };
+}
+
+/**
+ * Rounds a linear of an expert that has seen too few tokens to nearest, whatever the plugins would do; undefined where enough
+ * were seen, or no plugin has said in its setup which grid the linear gets.
+ */
+function roundUnseen(
+  { ops, grids, emit }: BlockRunContext,
+  editor: BlockEditor,
+  { info, weight }: EditedLinear,
+): (() => Promise<Answered<QuantizedLinear>>) | undefined {
+  const statistics = editor.statisticsOf(info);
+  const grid = grids.get(info.name);
+  if (statistics?.isCold !== true || grid === undefined) return undefined;
+  return async () => {
+    const figures = { fallback: "too few calibration tokens", tokens: statistics.tokens };
+    emit({ type: "note", plugin: "rtn", tensor: info.name, figures });
+    return { plugin: "rtn", answer: { weight: await ops.quantize(weight, grid) } };
   };
 }

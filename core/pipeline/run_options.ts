@@ -41,6 +41,13 @@ export interface RunOptions {
    * grids; bits that `rules` give stay. Default: every linear has the bits of the plugin.
    */
   readonly targetBits?: number | TargetBits | undefined;
+  /**
+   * Shows every expert every calibration token while statistics are gathered, as if all tokens went to all experts. What
+   * the next block is given stays the same. No expert is left without statistics then, but they are those of tokens
+   * that it will seldom see, and the windows take as many times as long as there are experts for each that a token goes
+   * to. Default false.
+   */
+  readonly allExperts?: boolean | undefined;
   /** Seed of the plugins' random numbers. Default 0. */
   readonly seed?: number | undefined;
   /**

@@ -9,6 +9,7 @@ import type { InputStatistics } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import { mapRows } from "./map_rows.ts";
 import type { MergedObservation } from "./observation.ts";
+import { TokenSample } from "./token_sample.ts";
 
 /** The calibration windows: `samples` of `seqLen` tokens each. */
 export interface Windows {
@@ -19,10 +20,19 @@ export interface Windows {
 }
 
 /**
+ * Calibration tokens below which nothing is concluded from what an expert has seen: docs/experts.md measures where rounding
+ * with the statistics of so few is no better than rounding to nearest.
+ */
+export const LEAST_TOKENS = 16;
+
+/**
  * Statistics of the inputs X [tokens, K] at one site of a block: sums over the batches that
  * {@linkcode SiteStatistics.add} is given in order. Linears of one site share them. Afterwards they
  * follow the folds by {@linkcode SiteStatistics.divide}; the tensors stay the same objects, with
  * new contents.
+ *
+ * A routed site, that of an expert, sees some of the tokens, and nobody knows how many: there are no whole sequences of
+ * them, and the sample of its tokens is thinned as they come.
  */
 export class SiteStatistics implements Disposable {
   readonly #ops: Ops;
@@ -31,23 +41,33 @@ export class SiteStatistics implements Disposable {
   #sum: Tensor | undefined; // F64 [K]
   #max: Tensor | undefined; // F32 [K]
   readonly #gram: Tensor | undefined; // F32 [K, K]
-  readonly #sample: Tensor | undefined; // F32 [n, K]
+  readonly #sample: TokenSample | undefined;
   readonly #sequences: Tensor | undefined; // F32 [count * seqLen, K]
-  readonly #sampleRows: Float64Array; // [n] rows of X, ascending
+  readonly #routed: boolean;
   readonly #asked: MergedObservation;
   #tokens = 0;
   #factors: Float32Array | undefined;
   #absMean: Float32Array | undefined;
   #absMax: Float32Array | undefined;
 
-  /** Empty statistics of `channels` inputs, for what was asked of them. */
-  constructor(ops: Ops, channels: number, asked: MergedObservation, windows: Windows) {
+  /**
+   * Empty statistics of `channels` inputs, for what was asked of them.
+   *
+   * @param routed Whether only some of the windows' tokens come here.
+   */
+  constructor(
+    ops: Ops,
+    channels: number,
+    asked: MergedObservation,
+    windows: Windows,
+    routed = false,
+  ) {
     this.#ops = ops;
     this.#windows = windows;
     this.#asked = asked;
+    this.#routed = routed;
     const { samples, seqLen } = windows;
     const total = samples * seqLen;
-    this.#sampleRows = evenlySpread(Math.min(asked.tokens, total), total);
     const make = (dtype: "F32" | "F64", ...shape: number[]): Tensor =>
       this.#stack.use(ops.zeros(dtype, shape));
     if (asked.absMean || asked.absMax) {
@@ -55,12 +75,16 @@ export class SiteStatistics implements Disposable {
       this.#max = make("F32", channels);
     }
     if (asked.gram) this.#gram = make("F32", channels, channels);
-    if (asked.tokens > 0) this.#sample = make("F32", this.#sampleRows.length, channels);
-    const kept = Math.min(asked.sequences, samples);
+    if (asked.tokens > 0) {
+      const count = Math.min(asked.tokens, total);
+      const known = routed ? undefined : total;
+      this.#sample = this.#stack.use(new TokenSample(ops, count, channels, known));
+    }
+    const kept = routed ? 0 : Math.min(asked.sequences, samples);
     if (kept > 0) this.#sequences = make("F32", kept * seqLen, channels);
   }
 
-  /** Adds the next whole windows: X [windows * seqLen, K] F32. */
+  /** Adds the next whole windows, or those of their tokens that come here: X [rows, K] F32. */
   async add(input: Tensor): Promise<void> {
     const ops = this.#ops;
     const rows = input.shape[0] ?? 0;
@@ -71,14 +95,7 @@ export class SiteStatistics implements Disposable {
       await ops.accumulateAbs(input, this.#sum, this.#max);
     }
     if (this.#gram !== undefined) await ops.accumulateGram(input, this.#gram);
-    if (this.#sample !== undefined) {
-      const start = lowerBound(this.#sampleRows, first);
-      const picked = this.#sampleRows.subarray(start, lowerBound(this.#sampleRows, first + rows));
-      if (picked.length > 0) {
-        using part = await ops.embed(input, Int32Array.from(picked, (row) => row - first));
-        await ops.copyRows(part, this.#sample, start);
-      }
-    }
+    await this.#sample?.add(input, first);
     const wanted = Math.min(rows, (this.#sequences?.shape[0] ?? 0) - first);
     if (this.#sequences !== undefined && wanted > 0) {
       using part = ops.rows(input, 0, wanted);
@@ -91,6 +108,7 @@ export class SiteStatistics implements Disposable {
     const ops = this.#ops;
     this.#tokens = 0;
     this.#factors = this.#absMean = this.#absMax = undefined;
+    this.#sample?.reset();
     if (this.#sum !== undefined) this.#sum = this.#stack.use(ops.zeros("F64", this.#sum.shape));
     if (this.#max !== undefined) this.#max = this.#stack.use(ops.zeros("F32", this.#max.shape));
     if (this.#gram === undefined) return;
@@ -104,16 +122,16 @@ export class SiteStatistics implements Disposable {
     this.#factors = this.#factors?.map((total, k) => total * (factors[k] ?? 1)) ?? factors.slice();
     this.#absMean = this.#absMax = undefined;
     if (this.#gram !== undefined) await ops.scaleGram(this.#gram, inverse);
-    for (const tensor of [this.#sample, this.#sequences]) {
-      if (tensor === undefined) continue;
-      await mapRows(ops, tensor, (part) => ops.scaleColumns(part, inverse));
-    }
+    await this.#sample?.scale(inverse);
+    if (this.#sequences === undefined) return;
+    await mapRows(ops, this.#sequences, (part) => ops.scaleColumns(part, inverse));
   }
 
   /** What plugins see. */
   get view(): InputStatistics {
     const { seqLen } = this.#windows;
     const sequences = this.#sequences;
+    const sample = this.#sample?.tensor;
     const count = (sequences?.shape[0] ?? 0) / seqLen;
     if (this.#asked.absMean) this.#absMean ??= this.#read(this.#sum, 1 / Math.max(1, this.#tokens));
     if (this.#asked.absMax) this.#absMax ??= this.#read(this.#max, 1);
@@ -122,19 +140,30 @@ export class SiteStatistics implements Disposable {
       ...(this.#absMean === undefined ? {} : { absMean: this.#absMean }),
       ...(this.#absMax === undefined ? {} : { absMax: this.#absMax }),
       ...(this.#gram === undefined ? {} : { gram: this.#gram }),
-      ...(this.#sample === undefined ? {} : { sample: this.#sample }),
+      ...(sample === undefined ? {} : { sample }),
       ...(sequences === undefined
         ? {}
         : { sequences: { input: sequences, count, length: seqLen } }),
     };
   }
 
-  /** The Gram if there is one, else the sample; undefined where neither was asked. */
+  /** Whether an expert has seen too few tokens for its statistics to say anything. */
+  get isCold(): boolean {
+    return this.#routed && this.#tokens < LEAST_TOKENS;
+  }
+
+  /** Tokens that have come. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /** The Gram if there is one, else the sample; undefined where neither was asked, or {@linkcode SiteStatistics.isCold}. */
   get moment(): InputMoment | undefined {
+    if (this.isCold) return undefined;
     if (this.#gram !== undefined) return { kind: "gram", gram: this.#gram };
-    if (this.#sample === undefined) return undefined;
-    const weight = this.#tokens / Math.max(1, this.#sampleRows.length);
-    return { kind: "tokens", sample: this.#sample, weight };
+    const sample = this.#sample?.tensor;
+    if (sample === undefined) return undefined;
+    return { kind: "tokens", sample, weight: this.#tokens / Math.max(1, sample.shape[0] ?? 0) };
   }
 
   /** Frees the tensors. */
@@ -147,20 +176,4 @@ export class SiteStatistics implements Disposable {
     const factors = this.#factors;
     return this.#ops.download(tensor).map((value, k) => value * scale / (factors?.[k] ?? 1));
   }
-}
-
-/** `count` whole numbers, evenly spread over [0, total). */
-function evenlySpread(count: number, total: number): Float64Array {
-  return Float64Array.from({ length: count }, (_, i) => Math.floor(i * total / count));
-}
-
-/** Index of the first entry that is at least `value`; entries ascend. */
-function lowerBound(entries: Float64Array, value: number): number {
-  let [low, high] = [0, entries.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((entries[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -32,9 +32,9 @@ export class RuleSet {
   /**
    * Matches rules.
    *
-   * @param linears Every linear inside the blocks.
-   * @param outside Names of the modules outside them, such as `lm_head`. They stay plain in any case; a rule that
-   * skips them is in order.
+   * @param linears Every linear inside the blocks that may be quantized.
+   * @param outside Names of what stays plain in any case, such as `lm_head` and routers; a rule that skips them is in
+   * order.
    */
   constructor(
     rules: readonly LayerRule[],
@@ -68,7 +68,12 @@ export class RuleSet {
       const outside = this.#outside.filter(matcher(rule.match));
       if (outside.length > 0) {
         if (rule.skip === true) return [];
-        return [`${shown} names only ${outside.join(", ")}, which stays as it is`];
+        const some = outside.slice(0, 3).join(", ") + (outside.length > 3 ? " and others" : "");
+        return [
+          `${shown} names only ${some}, which ${
+            outside.length === 1 ? "stays as it is" : "stay as they are"
+          }`,
+        ];
       }
       return [`${shown} names no linear: ${this.#advice(rule.match)}`];
     });

@@ -102,7 +102,8 @@ export async function runPlugin(
       const asked = sites[index]?.get(info.site);
       if (asked === undefined || statistics.has(info.site)) continue;
       const windows = { samples: SAMPLES, seqLen: SEQ_LEN };
-      const site = new SiteStatistics(backend, info.shape[1], asked, windows);
+      const routed = info.expert !== undefined;
+      const site = new SiteStatistics(backend, info.shape[1], asked, windows, routed);
       statistics.set(info.site, scope.use(site));
     }
     const output = states.use(

@@ -72,8 +72,11 @@ export async function searchScales(
   using sampled = new DisposableStack();
   const linears: SearchedLinear[] = [];
   for (const name of set.linears) {
-    linears.push(await searched(block.linear(name), options, ctx, sampled));
+    const view = block.linear(name);
+    if (view.moment === undefined && view.expert !== undefined) continue; // it saw too few tokens to have a say
+    linears.push(await searched(view, options, ctx, sampled));
   }
+  if (linears.length === 0) return unsearched(set);
   const candidates = await candidatesOf(set, linears, options, ctx);
   const { rank, judge } = objectivesOf(block, set, linears, options, ctx);
 
@@ -100,13 +103,23 @@ export async function searchScales(
   };
   if (options.search === "grid") return choice;
   const started = performance.now();
-  const refine = options.search === "channel" ? refineChannels : refineByGradient;
+  // The channel search knows one Gram matrix; each expert has its own.
+  const sites = new Set(linears.map(({ view }) => view.site));
+  const refine = options.search === "channel" && sites.size === 1
+    ? refineChannels
+    : refineByGradient;
   const refined = await refine(set, linears, choice, ctx);
   const [loss = Infinity] = refined === undefined ? [] : await judge([refined]);
   const seconds = (performance.now() - started) / 1000;
   if (!(loss < choice.loss)) return { ...choice, refinement: { seconds, gain: 0 } };
   const refinement = { seconds, gain: 1 - loss / choice.loss };
   return { ...choice, ...refined, identity: false, loss, refinement };
+}
+
+/** The identity, of a set that nothing is known of. */
+function unsearched({ channels }: ScaleSet): ScaleChoice {
+  const scales = new Float32Array(channels).fill(1);
+  return { scales, exponent: 0, weightTerm: false, identity: true, loss: 0, identityLoss: 0 };
 }
 
 /** What all candidates are ranked by, and what decides between the best. */
@@ -162,12 +175,26 @@ async function candidatesOf(
   options: ResolvedAwqOptions,
   ctx: PluginContext,
 ): Promise<Candidate[]> {
-  const observed = linears[0]?.view.statistics.absMean ?? new Float32Array(set.channels);
-  const absMean = tie(observed, set.channelOf, set.freeChannels);
+  const absMean = tie(meanInput(linears, set.channels), set.channelOf, set.freeChannels);
   const weightMean = options.weightTerms.includes(true)
     ? tie(await meanWeight(linears, set.channels, ctx), set.channelOf, set.freeChannels)
     : undefined;
   return makeCandidates(absMean, weightMean, options.gridPoints, options.weightTerms);
+}
+
+/** Mean of |x| over all tokens that the sites of the set have seen: [K]. */
+function meanInput(linears: readonly SearchedLinear[], channels: number): Float32Array {
+  const sites = new Map(linears.map(({ view }) => [view.site, view.statistics]));
+  if (sites.size === 1) {
+    return linears[0]?.view.statistics.absMean ?? new Float32Array(channels);
+  }
+  const sum = new Float64Array(channels);
+  let total = 0;
+  for (const { absMean, tokens } of sites.values()) {
+    total += tokens;
+    absMean?.forEach((value, k) => sum[k] = (sum[k] ?? 0) + value * tokens);
+  }
+  return Float32Array.from(sum, (value) => value / Math.max(1, total));
 }
 
 /** Mean over the rows of all linears of the set of |w| relative to its group's largest: [K]. */

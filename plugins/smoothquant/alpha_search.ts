@@ -32,6 +32,9 @@ export interface AlphaChoice {
   readonly identityLoss: number;
 }
 
+/** Linears of one site, which share their sampled inputs. */
+type Site = readonly Judged[];
+
 /** A linear of the set, with the rows of its weight that are looked at, and its exact outputs. */
 interface Judged {
   readonly view: LinearView;
@@ -56,7 +59,9 @@ export async function searchAlpha(
   using owned = new DisposableStack();
   const linears: Judged[] = [];
   for (const name of set.linears) {
-    linears.push(await judged(block.linear(name), ctx, owned));
+    const view = block.linear(name);
+    if (view.moment === undefined && view.expert !== undefined) continue; // it saw too few tokens to have a say
+    linears.push(await judged(view, ctx, owned));
   }
   const identity = new Float32Array(set.channels).fill(1);
   const identityLoss = await lossOf(linears, identity, options, ctx);
@@ -93,22 +98,37 @@ async function judged(
   return { view, rows, share: outputs / count, exact: ops.download(y) };
 }
 
-/** The squared error of all outputs, scaled up to all rows of the weights. */
+/** The squared error of all outputs, scaled up to all rows of the weights and all tokens of a site. */
 async function lossOf(
   linears: readonly Judged[],
   factors: Float32Array,
   options: ResolvedSmoothQuantOptions,
   ctx: PluginContext,
 ): Promise<number> {
+  let loss = 0;
+  for (const site of Map.groupBy(linears, ({ view }) => view.site).values()) {
+    loss += await siteLoss(site, factors, options, ctx);
+  }
+  return loss;
+}
+
+async function siteLoss(
+  site: Site,
+  factors: Float32Array,
+  options: ResolvedSmoothQuantOptions,
+  ctx: PluginContext,
+): Promise<number> {
   const { ops } = ctx;
-  const [first] = linears;
+  const [first] = site;
   if (first === undefined) return 0;
   const inverse = factors.map((factor) => 1 / factor);
-  using x = await ops.scaleColumns(sampleOf(first.view), inverse);
-  const absMax = first.view.statistics.absMax?.map((value, k) => value * (inverse[k] ?? 1));
+  const sample = sampleOf(first.view);
+  using x = await ops.scaleColumns(sample, inverse);
+  const { absMax: largest, tokens } = first.view.statistics;
+  const absMax = largest?.map((value, k) => value * (inverse[k] ?? 1));
   const activation = activationOf(options, absMax);
   let loss = 0;
-  for (const { view, rows, share, exact } of linears) {
+  for (const { view, rows, share, exact } of site) {
     ctx.signal.throwIfAborted();
     using scaled = await ops.scaleColumns(rows, factors);
     using rounded = await ops.quantize(scaled, ctx.grid.resolve(options.grid, view));
@@ -119,7 +139,7 @@ async function lossOf(
     for (let i = 0; i < exact.length; i++) sum += (exact[i]! - found[i]!) ** 2;
     loss += sum * share;
   }
-  return loss;
+  return loss * tokens / Math.max(1, sample.shape[0] ?? 0);
 }
 
 function sampleOf({ name, statistics: { sample } }: LinearView): Tensor {

@@ -11,9 +11,11 @@
 import {
   type BlockView,
   definePlugin,
+  type LinearView,
   type Observation,
   type Plugin,
   type PluginContext,
+  SalientError,
   type ScaleSet,
 } from "../../core/plugin.ts";
 import { activationOf } from "./activation_of.ts";
@@ -56,6 +58,15 @@ export function smoothquant(options: SmoothQuantOptions = {}): Plugin {
     apiVersion: 1,
 
     setup(ctx) {
+      const expert = ctx.model.linears.find((linear) => linear.expert !== undefined);
+      if (activations === "static" && expert !== undefined) {
+        throw new SalientError(
+          "input",
+          `Activations of experts need a scale for each token, since some see no calibration token and engines read no ` +
+            `fixed one for them: use activations dynamic, not static`,
+          { tensor: expert.name },
+        );
+      }
       if (!quantize) return;
       for (const linear of ctx.model.linears) ctx.grid.resolve(grid, linear);
     },
@@ -106,7 +117,7 @@ async function smooth(
   ctx: PluginContext,
 ): Promise<void> {
   const linears = set.linears.map((name) => block.linear(name));
-  const inputs = linears[0]?.statistics.absMax ?? new Float32Array(set.channels);
+  const inputs = largestInput(linears, set.channels);
   const weights = await columnMagnitudes(
     ctx.ops,
     linears.map(({ weight }) => weight),
@@ -120,6 +131,15 @@ async function smooth(
     : { alpha, factors: factorsOf(alpha) };
   if (choice.alpha !== null) await block.foldScales(set, choice.factors);
   for (const name of set.linears) ctx.note(name, notesOf(choice));
+}
+
+/** Largest |x| of each channel at any site of the set: [K]. */
+function largestInput(linears: readonly LinearView[], channels: number): Float32Array {
+  const largest = new Float32Array(channels);
+  for (const statistics of new Map(linears.map((view) => [view.site, view.statistics])).values()) {
+    statistics.absMax?.forEach((value, k) => largest[k] = Math.max(largest[k] ?? 0, value));
+  }
+  return largest;
 }
 
 function notesOf(
