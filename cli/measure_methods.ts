@@ -69,6 +69,8 @@ export interface MeasureOptions {
   readonly rules?: readonly LayerRule[] | undefined;
   /** Seconds that one call of a plugin's hook may take. */
   readonly hookTimeout?: number | undefined;
+  /** Whether every expert is shown every calibration token. */
+  readonly allExperts?: boolean | undefined;
   /** Takes the events of each run. */
   readonly onEvent?: (event: PipelineEvent) => void;
 }
@@ -102,6 +104,7 @@ export async function* measureMethods(
       rules: options.rules,
       targetBits,
       hookTimeout: options.hookTimeout,
+      allExperts: options.allExperts,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });
     using quantized = result.model;

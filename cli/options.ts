@@ -131,6 +131,12 @@ export const memoryOption = optional(
   }),
 );
 
+/** Statistics of mixtures of experts. */
+export const allExpertsOption = option("--all-experts", {
+  description:
+    message`Mixtures of experts: show every expert every calibration token (slow); else those it is sent`,
+});
+
 /** Plugins of third parties. */
 export const pluginOption = multiple(
   option("--plugin", string({ metavar: "P" }), {

@@ -13,6 +13,7 @@ import type { Infer } from "../infer.ts";
 import { listOf } from "../list_of.ts";
 import { methodChain } from "../method_chain.ts";
 import {
+  allExpertsOption,
   awqOptions,
   backendOptions,
   calibrationOptions,
@@ -56,6 +57,7 @@ export const compareCommand = command(
     windows: windowsOption,
     ...gridOptions,
     ...calibrationOptions,
+    allExperts: allExpertsOption,
     seqLen: seqLenOption(2048),
     ...awqOptions,
     ...backendOptions,

@@ -12,6 +12,7 @@ import { integer, string } from "@optique/core/valueparser";
 import type { Infer } from "../infer.ts";
 import { methodChain } from "../method_chain.ts";
 import {
+  allExpertsOption,
   awqOptions,
   backendOptions,
   calibrationOptions,
@@ -57,6 +58,7 @@ export const quantizeCommand = command(
     ),
     ...gridOptions,
     ...calibrationOptions,
+    allExperts: allExpertsOption,
     seqLen: seqLenOption(512),
     ...awqOptions,
     format: optional(

@@ -67,6 +67,7 @@ export async function runCompare(args: CompareArguments, signal: AbortSignal): P
     seqLen,
     rules,
     hookTimeout: args.hookTimeout,
+    allExperts: args.allExperts,
     seed: args.seed,
     signal,
     onEvent: progress.take,

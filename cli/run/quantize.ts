@@ -85,6 +85,7 @@ export async function runQuantize(
     rules,
     targetBits: args.targetBits,
     hookTimeout: args.hookTimeout,
+    allExperts: args.allExperts,
     seed: args.seed,
     dryRun: args.dryRun,
     signal,

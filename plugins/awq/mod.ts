@@ -79,15 +79,18 @@ export function awq(options: AwqOptions = {}): Plugin {
       }
     },
 
-    async quantizeLinear(linear, ctx) {
-      if (!resolved.quantize) return undefined;
-      ctx.signal.throwIfAborted();
-      const fitted = ctx.grid.resolve(grid, linear);
-      const { moment, weight } = linear;
-      if (clip === undefined || moment === undefined || !mayClip(linear.role)) {
-        return { weight: await ctx.ops.quantize(weight, fitted) };
+    ...(resolved.quantize
+      ? {
+        async quantizeLinear(linear, ctx) {
+          ctx.signal.throwIfAborted();
+          const fitted = ctx.grid.resolve(grid, linear);
+          const { moment, weight } = linear;
+          if (clip === undefined || moment === undefined || !mayClip(linear)) {
+            return { weight: await ctx.ops.quantize(weight, fitted) };
+          }
+          return await quantizeClipped(ctx.ops, weight, moment, fitted, clip);
+        },
       }
-      return await quantizeClipped(ctx.ops, weight, moment, fitted, clip);
-    },
+      : {}),
   });
 }

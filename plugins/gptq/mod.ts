@@ -75,7 +75,7 @@ export function gptq(options: GptqOptions = {}): Plugin {
         });
       }
       const fitted = ctx.grid.resolve(grid, linear);
-      const factor = await factors.of(gram, fitted, ctx);
+      const factor = await factors.of(gram, linear, fitted, ctx);
       if (factor === undefined) {
         ctx.log.warn(
           `The Gram matrix of the inputs of ${linear.name} is not positive definite: ` +
@@ -104,7 +104,9 @@ async function round(
 ): Promise<{ weight: CompensatedWeight["weight"]; clipped?: number }> {
   const fitted = ctx.grid.resolve(grid, linear);
   const { moment, weight } = linear;
-  if (ranges === undefined || moment === undefined) {
+  // Ranges that are fitted to few tokens make the error on others greater.
+  const isEnough = linear.expert === undefined || linear.statistics.tokens >= linear.shape[1] / 2;
+  if (ranges === undefined || moment === undefined || !isEnough) {
     return { weight: (await ctx.ops.compensate(weight, factor, fitted, { groups })).weight };
   }
   const searched = await ctx.ops.searchRanges(weight, moment, fitted, ranges);

@@ -25,7 +25,8 @@ export interface RangeOptions {
 export interface GptqOptions extends GridOptions {
   /**
    * Part of the mean diagonal of the Gram that is added to its diagonal, so that errors are not pushed far into
-   * inputs that hardly vary. It is raised tenfold while the matrix is not positive definite. Default 0.01.
+   * inputs that hardly vary. It is raised tenfold while the matrix is not positive definite; for an expert it is at least
+   * its inputs over the tokens that it saw. Default 0.01.
    */
   damping?: number;
   /**

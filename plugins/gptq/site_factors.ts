@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { AffineGrid, GramFactor, PluginContext, Tensor } from "../../core/plugin.ts";
+import type {
+  AffineGrid,
+  GramFactor,
+  LinearView,
+  PluginContext,
+  Tensor,
+} from "../../core/plugin.ts";
 import type { ResolvedGptqOptions } from "./options.ts";
 
 /** What a run has at hand. */
@@ -30,9 +36,23 @@ export class SiteFactors {
     this.#options = options;
   }
 
-  /** The factor of a Gram, which stays ours; undefined where it is not positive definite. */
-  async of(gram: Tensor, grid: AffineGrid, ctx: PluginContext): Promise<GramFactor | undefined> {
-    const { order, damping } = this.#options;
+  /**
+   * The factor of the Gram of a linear's inputs, which stays ours; undefined where it is not positive definite.
+   *
+   * An expert sees few tokens, and errors that are pushed into directions which those happen not to have come back with
+   * others: its damping is at least its inputs over its tokens.
+   */
+  async of(
+    gram: Tensor,
+    linear: LinearView,
+    grid: AffineGrid,
+    ctx: PluginContext,
+  ): Promise<GramFactor | undefined> {
+    const { order } = this.#options;
+    const least = linear.expert === undefined
+      ? 0
+      : linear.shape[1] / Math.max(1, linear.statistics.tokens);
+    const damping = Math.max(this.#options.damping, least);
     const groupSize = order === "groups" ? grid.groupSize : 1;
     const held = this.#slots.get(ctx.model);
     if (held?.gram === gram && held.groupSize === groupSize) return held.factor;
