@@ -52,6 +52,11 @@ const EXPECTED: Readonly<Record<string, readonly [stream: RegExp | true, heads: 
   "glm4": [/^Models of the family glm4 cannot be rotated/, /cannot be rotated/],
   "smollm3": [true, true],
   "smollm3-list-window": [true, true],
+  "mixtral": [true, true],
+  "qwen2_moe": [true, true],
+  "qwen3_moe_dense_layers": [true, true],
+  "olmoe": [true, true],
+  "deepseek_v3": [/cannot be rotated/, /cannot be rotated/],
   "nemotron": [/^Models of the family nemotron cannot be rotated/, /cannot be rotated/],
 };
 
