@@ -83,6 +83,7 @@ export function lintModel(model: Model, target: LintTarget): LintReport {
     ...lintGroups(target, support, linears),
     ...lintOrder(target, engine, model, linears),
     ...lintShapes(target, support, linears),
+    ...lintPlain(target, linears),
     ...lintFused(target, engine, model),
   ];
   return {
@@ -235,21 +236,58 @@ function lintShapes(
   return [{ severity: "warning", message, linears: namesOf(wrong) }];
 }
 
+/** Routers and what weighs a shared expert: engines keep them in floating point. */
+function lintPlain(target: string, linears: readonly Stored[]): LintFinding[] {
+  const wrong = linears.filter(({ info }) => info.plain === true);
+  if (wrong.length === 0) return [];
+  const message = `${target} keeps routers in floating point: leave them plain`;
+  return [{ severity: "error", message, linears: namesOf(wrong) }];
+}
+
 /** Linears that are joined must all be plain, or all on one grid. */
-function lintFused(target: string, { fused }: TargetSupport, model: Model): LintFinding[] {
+function lintFused(
+  target: string,
+  { fused, joinsExperts }: TargetSupport,
+  model: Model,
+): LintFinding[] {
   const wrong: string[] = [];
+  const unlike: string[] = [];
   for (let block = 0; block < model.config.blocks; block++) {
     const here = model.linears.filter((linear) => linear.block === block);
+    const experts = here.filter(({ expert }) => expert !== undefined);
     for (const roles of fused) {
-      const joined = here.filter(({ role }) => roles.includes(role));
-      const kinds = new Set(
-        joined.map((linear) => JSON.stringify(model.quantization?.of(linear) ?? null)),
-      );
-      if (kinds.size > 1) wrong.push(...joined.map(({ name }) => name));
+      const joined = here.filter(({ role, expert }) => {
+        return expert === undefined && roles.includes(role);
+      });
+      if (kindsOf(joined, model) > 1) wrong.push(...joined.map(({ name }) => name));
+    }
+    if (joinsExperts && kindsOf(experts, model) > 1) {
+      unlike.push(...experts.map(({ name }) => name));
     }
   }
-  if (wrong.length === 0) return [];
-  const message =
-    `${target} joins q, k and v, and gate and up, which must be stored alike: give them one grid`;
-  return [{ severity: "error", message, linears: wrong }];
+  const joins = `${target} joins`;
+  return [
+    ...wrong.length === 0 ? [] : [
+      {
+        severity: "error",
+        message:
+          `${joins} q, k and v, and gate and up, which must be stored alike: give them one grid`,
+        linears: wrong,
+      } as const,
+    ],
+    ...unlike.length === 0 ? [] : [
+      {
+        severity: "error",
+        message:
+          `${joins} the experts of a block, which must be stored alike: give all of them one grid`,
+        linears: unlike,
+      } as const,
+    ],
+  ];
+}
+
+/** In how many ways some linears are stored. */
+function kindsOf(linears: readonly LinearInfo[], model: Model): number {
+  const kinds = linears.map((linear) => JSON.stringify(model.quantization?.of(linear) ?? null));
+  return new Set(kinds).size;
 }

@@ -33,15 +33,17 @@ export interface FormatSupport {
 export interface TargetSupport {
   /** Formats that it reads; `safetensors` is a plain checkpoint. */
   readonly formats: Readonly<Record<string, FormatSupport>>;
-  /** Linears that it joins into one, which must be stored alike. */
+  /** Roles of linears that it joins into one, which must be stored alike. */
   readonly fused: readonly (readonly string[])[];
+  /** Whether it runs all experts of a block with one kernel, so that all of their linears must be stored alike. */
+  readonly joinsExperts: boolean;
   /** Whether it spreads linears over several devices. */
   readonly tensorParallel: boolean;
 }
 
 const MARLIN_GROUPS: readonly number[] = [-1, 32, 64, 128];
 const MARLIN_SHAPE: readonly [number, number] = [64, 128];
-const FUSED: readonly (readonly string[])[] = [["q", "k", "v"], ["gate", "up"]];
+const FUSED: readonly (readonly string[])[] = [["q", "k", "v"], ["gate", "up"], ["qA", "kvA"]];
 
 const MARLIN_AWQ: FormatSupport = {
   bits: [2, 3, 4], // in containers of 4
@@ -86,6 +88,7 @@ export const TARGETS: Readonly<Record<LintTarget, TargetSupport>> = {
       "gguf": { mixed: true, note: "give it the tokenizer of the original" },
     },
     fused: FUSED,
+    joinsExperts: true,
     tensorParallel: true,
   },
   "sglang": {
@@ -98,6 +101,7 @@ export const TARGETS: Readonly<Record<LintTarget, TargetSupport>> = {
       "gguf": { mixed: true, note: "on CUDA" },
     },
     fused: FUSED,
+    joinsExperts: true,
     tensorParallel: true,
   },
   "transformers": {
@@ -116,7 +120,13 @@ export const TARGETS: Readonly<Record<LintTarget, TargetSupport>> = {
       "gguf": { mixed: true, note: "dequantized as it is loaded" },
     },
     fused: [],
+    joinsExperts: false,
     tensorParallel: false,
   },
-  "llama.cpp": { formats: { "gguf": { mixed: true } }, fused: [], tensorParallel: false },
+  "llama.cpp": {
+    formats: { "gguf": { mixed: true } },
+    fused: [],
+    joinsExperts: false,
+    tensorParallel: false,
+  },
 };

@@ -226,7 +226,7 @@ function tooLow(plan: MemoryPlan, input: MemoryPlanInput): SalientError {
   const { parts, peak, limit = 0 } = plan;
   const named: readonly (readonly [number, string])[] = [
     [parts.weights, "raise it, the weights of one block alone take"],
-    [parts.statistics, "raise it or let the plugin observe fewer tokens, its statistics take"],
+    [parts.statistics, `${statisticsAdvice(input)}, its statistics take`],
     [parts.activations, `raise it or lower --seq-len ${input.windows?.seqLen}, activations take`],
     [parts.rounding, "raise it, rounding the largest linear takes"],
     [parts.output, "raise it, the packed output takes"],
@@ -238,6 +238,16 @@ function tooLow(plan: MemoryPlan, input: MemoryPlanInput): SalientError {
     `Quantizing needs ${mebibytes(peak)} but --memory allows ${mebibytes(limit)}: ` +
       `${advice} ${mebibytes(most)}`,
   );
+}
+
+/** What makes statistics smaller: fewer tokens, but not where each of many experts has a Gram matrix. */
+function statisticsAdvice({ linears, sites }: MemoryPlanInput): string {
+  const grams = linears.some(({ block, site, expert }) => {
+    return expert !== undefined && sites[block]?.get(site)?.gram === true;
+  });
+  return grams
+    ? "raise it or use a method that keeps no Gram matrix of each expert, as rtn or awq with --set awq.tokens=256"
+    : "raise it or let the plugin observe fewer tokens";
 }
 
 function mebibytes(bytes: number): string {

@@ -225,3 +225,31 @@ Deno.test("inspectModel() names the blocks of a GGUF file", async () => {
   assert.deepEqual(stored, [["F16", 16], ["Q4_1", 5], ["Q4_1", 5]]);
   assert.equal(lintModel(written, "llama.cpp").loads, true);
 });
+
+Deno.test("lintModel() sees routers that are quantized, and experts of a block that are stored differently", () => {
+  function mixture(of: (linear: LinearInfo) => StoredLinear | undefined): Model {
+    const dense = model("pack-quantized", of);
+    const attention = dense.linears.slice(0, 4);
+    const router: LinearInfo = { ...attention[0]!, name: "l.router", role: "router", plain: true };
+    const experts = [0, 1].flatMap((expert) =>
+      dense.linears.slice(4).map((info) => ({ ...info, expert, name: `l.${expert}.${info.role}` }))
+    );
+    return { ...dense, linears: [...attention, router, ...experts] };
+  }
+  const good = mixture(({ plain }) => plain === true ? undefined : GOOD);
+  assert.deepEqual(lintModel(good, "vllm").findings, []);
+  const router = lintModel(mixture(() => ({ ...GOOD, groupSize: 64 })), "vllm");
+  assert.equal(router.loads, false);
+  assert.match(messages(router)[0] ?? "", /^error: vllm keeps routers in floating point/);
+  assert.deepEqual(router.findings[0]?.linears, ["l.router"]);
+  const unlike = mixture(({ plain, name }) => {
+    return plain === true ? undefined : { ...GOOD, bits: name === "l.1.down" ? 8 : 4 };
+  });
+  const report = lintModel(unlike, "sglang");
+  assert.match(messages(report)[0] ?? "", /^error: sglang joins the experts of a block/);
+  assert.equal(report.findings[0]?.linears.length, 6);
+  assert.deepEqual(
+    lintModel(unlike, "transformers").findings.filter((f) => f.severity === "error"),
+    [],
+  );
+});
