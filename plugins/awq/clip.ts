@@ -4,14 +4,7 @@
  * @module
  */
 
-import type {
-  AffineGrid,
-  InputMoment,
-  LinearView,
-  Ops,
-  QuantizedLinear,
-  Tensor,
-} from "../../core/plugin.ts";
+import type { AffineGrid, InputMoment, Ops, QuantizedLinear, Tensor } from "../../core/plugin.ts";
 import type { ClipOptions } from "./options.ts";
 
 /** Roles of linears whose output goes, at least in part, into the products of attention. */
@@ -20,15 +13,9 @@ const SCORED: readonly string[] = ["q", "k", "qB", "qkv"];
 /**
  * Whether a linear's weights may be clipped. The output of q and k goes through a product of two of them
  * and a softmax, so that the error of their own output says little about the error it causes.
- *
- * Nor are those of an expert that has seen fewer tokens than half of its inputs: ranges that are fitted to so few make the
- * error on other tokens greater, not less (docs/experts.md has the figures).
  */
-export function mayClip(
-  { role, expert, shape, statistics }: Pick<LinearView, "role" | "expert" | "shape" | "statistics">,
-): boolean {
-  if (SCORED.includes(role)) return false;
-  return expert === undefined || statistics.tokens >= shape[1] / 2;
+export function mayClip(role: string): boolean {
+  return !SCORED.includes(role);
 }
 
 /**

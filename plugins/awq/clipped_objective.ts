@@ -21,10 +21,10 @@ export async function clippedLosses(
   clip: Required<ClipOptions>,
   ctx: PluginContext,
 ): Promise<Float64Array> {
-  const unclipped = linears.filter(({ view }) => !mayClip(view));
+  const unclipped = linears.filter(({ view }) => !mayClip(view.role));
   const losses = await gramLosses(unclipped, candidates, ctx);
   const once = { ...clip, sweeps: Math.min(clip.sweeps, 1) };
-  const clipped = linears.filter(({ view }) => mayClip(view));
+  const clipped = linears.filter(({ view }) => mayClip(view.role));
   for (const [i, { scales }] of candidates.entries()) {
     using divided = new DividedMoments(ctx.ops, scales);
     for (const { rows, share, grid, moment } of clipped) {

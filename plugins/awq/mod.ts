@@ -85,7 +85,7 @@ export function awq(options: AwqOptions = {}): Plugin {
           ctx.signal.throwIfAborted();
           const fitted = ctx.grid.resolve(grid, linear);
           const { moment, weight } = linear;
-          if (clip === undefined || moment === undefined || !mayClip(linear)) {
+          if (clip === undefined || moment === undefined || !mayClip(linear.role)) {
             return { weight: await ctx.ops.quantize(weight, fitted) };
           }
           return await quantizeClipped(ctx.ops, weight, moment, fitted, clip);

@@ -135,7 +135,7 @@ function objectivesOf(
     return { rank: byModule, judge: byModule };
   }
   const byGram: Objective = (candidates) => gramLosses(linears, candidates, ctx);
-  if (clip === undefined || !linears.some(({ view }) => mayClip(view))) {
+  if (clip === undefined || !linears.some(({ view }) => mayClip(view.role))) {
     return { rank: byGram, judge: byGram };
   }
   return { rank: byGram, judge: (candidates) => clippedLosses(linears, candidates, clip, ctx) };

@@ -104,9 +104,7 @@ async function round(
 ): Promise<{ weight: CompensatedWeight["weight"]; clipped?: number }> {
   const fitted = ctx.grid.resolve(grid, linear);
   const { moment, weight } = linear;
-  // Ranges that are fitted to few tokens make the error on others greater.
-  const isEnough = linear.expert === undefined || linear.statistics.tokens >= linear.shape[1] / 2;
-  if (ranges === undefined || moment === undefined || !isEnough) {
+  if (ranges === undefined || moment === undefined) {
     return { weight: (await ctx.ops.compensate(weight, factor, fitted, { groups })).weight };
   }
   const searched = await ctx.ops.searchRanges(weight, moment, fitted, ranges);
