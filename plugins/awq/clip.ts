@@ -7,15 +7,15 @@
 import type { AffineGrid, InputMoment, Ops, QuantizedLinear, Tensor } from "../../core/plugin.ts";
 import type { ClipOptions } from "./options.ts";
 
-/** Roles of linears whose output goes, at least in part, into the products of attention. */
-const SCORED: readonly string[] = ["q", "k", "qB", "qkv"];
-
 /**
- * Whether a linear's weights may be clipped. The output of q and k goes through a product of two of them
- * and a softmax, so that the error of their own output says little about the error it causes.
+ * Whether a linear's weights may be clipped. The output of q (where it is latent, of the second of its two) and k goes through
+ * a product of two of them and a softmax, so that the error of their own output says little about the error it causes.
+ *
+ * A fused `qkv` is clipped whole: its rows of values gain more than its rows of queries and keys lose, if those lose at
+ * all (docs/awq_search.md has the figures).
  */
 export function mayClip(role: string): boolean {
-  return !SCORED.includes(role);
+  return !["q", "k", "qB"].includes(role);
 }
 
 /**
