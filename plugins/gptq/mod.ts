@@ -104,7 +104,9 @@ async function round(
 ): Promise<{ weight: CompensatedWeight["weight"]; clipped?: number }> {
   const fitted = ctx.grid.resolve(grid, linear);
   const { moment, weight } = linear;
-  if (ranges === undefined || moment === undefined) {
+  // Ranges that are fitted to the few tokens of an expert make the error on others greater (docs/experts.md).
+  const isEnough = linear.expert === undefined || linear.statistics.tokens >= linear.shape[1] / 2;
+  if (ranges === undefined || moment === undefined || !isEnough) {
     return { weight: (await ctx.ops.compensate(weight, factor, fitted, { groups })).weight };
   }
   const searched = await ctx.ops.searchRanges(weight, moment, fitted, ranges);
