@@ -78,10 +78,7 @@ export interface Observation {
   absMax?: boolean;
   /** X^T X. */
   gram?: boolean;
-  /**
-   * That many input rows, evenly spread over the calibration tokens; of an expert, which sees some of them, more than half
-   * as many, or all.
-   */
+  /** That many input rows, evenly spread over the calibration tokens; of an expert half as many or more, or all it sees. */
   tokens?: number;
   /** The inputs of that many whole sequences, for {@linkcode BlockView.runModule}. An expert has none. */
   sequences?: number;
@@ -112,9 +109,8 @@ export interface LinearView extends LinearInfo {
   /** Statistics of its input, as far as a plugin asked for them. */
   readonly statistics: InputStatistics;
   /**
-   * The Gram if there is one, else the token sample; undefined if nothing was observed, or the linear belongs to an
-   * expert that saw too few tokens. Such a linear is rounded to nearest by the pipeline, in place of a plugin that observes
-   * it, on the grid that was resolved for it in `setup`; a search over a set has to leave it out.
+   * The Gram if there is one, else the token sample; undefined if nothing was observed, or an expert saw too few tokens:
+   * its linears the pipeline rounds to nearest, on the grid of `setup`, and a search over a set leaves them out.
    */
   readonly moment: InputMoment | undefined;
 }
