@@ -108,10 +108,7 @@ export interface LinearView extends LinearInfo {
   readonly bias: Tensor | undefined;
   /** Statistics of its input, as far as a plugin asked for them. */
   readonly statistics: InputStatistics;
-  /**
-   * The Gram if there is one, else the token sample; undefined if nothing was observed, or an expert saw too few tokens:
-   * its linears the pipeline rounds to nearest, on the grid of `setup`, and a search over a set leaves them out.
-   */
+  /** The Gram if there is one, else the token sample; undefined if nothing was observed, or an expert saw too few tokens. */
   readonly moment: InputMoment | undefined;
 }
 
