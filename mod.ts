@@ -140,6 +140,7 @@ export type {
   BlockNorm,
   BlockRun,
   EmbeddedRows,
+  ExpertChoices,
   Model,
   StoredLinear,
   StoredQuantization,
@@ -174,6 +175,7 @@ export type {
 export type { MemoryParts, MemoryPlan } from "./core/pipeline/memory_plan.ts";
 export { quantize, type QuantizeOptions } from "./core/pipeline/quantize.ts";
 export { type QuantizedInMemory, quantizeInMemory } from "./core/pipeline/quantize_in_memory.ts";
+export type { ExpertReport } from "./core/pipeline/expert_tally.ts";
 export type { QuantizeReport } from "./core/pipeline/report.ts";
 export type { RunOptions } from "./core/pipeline/run_options.ts";
 export { findOutput, outputNames } from "./core/output/find_output.ts";
