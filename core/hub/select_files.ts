@@ -24,6 +24,7 @@ export const CONFIGS: ReadonlySet<string> = new Set([
   "config.json",
   "quantize_config.json",
   "quant_config.json",
+  "quantization_config.json",
 ]);
 
 /** As many as the reader of GGUF files takes. */

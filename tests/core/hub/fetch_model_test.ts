@@ -22,7 +22,7 @@ Deno.test("a model of the hub is fetched into the standard cache, opened, and fo
     const bytes = await Deno.readFile(`${path}/${name}`);
     const etag = isLarge(name) ? sha256(bytes) : gitHash(bytes);
     assert.equal(await Deno.readLink(`${path}/${name}`), `../../blobs/${etag}`);
-    assert.deepEqual(bytes, await Deno.readFile(`${MODEL}/${name}`));
+    assert.equal(sha256(bytes), sha256(await Deno.readFile(`${MODEL}/${name}`)));
   }
   const [bytes, total, files, totalFiles] = progress.at(-1)!;
   assert.equal(bytes, total);
@@ -74,7 +74,10 @@ Deno.test("the network is left alone where it must be, and a whole snapshot serv
       refused(/in the cache without model\.safetensors/),
     );
     assert.equal(await stage.fetch(), path);
-    assert.deepEqual(await Deno.readFile(`${path}/model.safetensors`), stage.weights.bytes);
+    assert.equal(
+      sha256(await Deno.readFile(`${path}/model.safetensors`)),
+      sha256(stage.weights.bytes),
+    );
   });
 });
 
