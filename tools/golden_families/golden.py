@@ -64,13 +64,14 @@ def golden(name: str, case: dict, attention: str) -> dict:
         path = Path(folder)
         (path / "config.json").write_text(json.dumps(case))
         config = AutoConfig.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=torch.float32)
+        auto = auto_class(config)
+        model = auto.from_config(config, attn_implementation=attention, dtype=torch.float32)
         model.save_pretrained(folder)
         stored = load_file(path / "model.safetensors")
         tensors = {key: parameter(key, tuple(value.shape)) for key, value in stored.items()}
         save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
         (path / "config.json").write_text(json.dumps(case))
-        model = AutoModelForCausalLM.from_pretrained(
+        model = auto.from_pretrained(
             folder, attn_implementation=attention, dtype=torch.float32
         ).eval()
         vocab = tensors_vocab(config)
@@ -87,6 +88,12 @@ def golden(name: str, case: dict, attention: str) -> dict:
         "rows": " ".join(map(str, ROWS)),
         "logits": [digits(logits[row]) for row in ROWS],
     }
+
+
+def auto_class(config):
+    """Models that also see have a class of their own where they are not known as language models too."""
+    known = transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING
+    return AutoModelForCausalLM if type(config) in known else transformers.AutoModelForImageTextToText
 
 
 def tensors_vocab(config) -> int:

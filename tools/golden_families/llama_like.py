@@ -206,4 +206,23 @@ CASES = {
     | {"sliding_window": 5, "sliding_window_pattern": 3, "num_hidden_layers": 3},
     "exaone4-no-window": family("Exaone4ForCausalLM", "exaone4", **RMS)
     | {"sliding_window": None, "layer_types": ["full_attention"] * 2},
+    "mistral3": {
+        "architectures": ["Mistral3ForConditionalGeneration"],
+        "model_type": "mistral3",
+        "image_token_index": 63,
+        "spatial_merge_size": 2,
+        "tie_word_embeddings": False,
+        "text_config": {key: SIZES[key] for key in SIZES if key != "tie_word_embeddings"}
+        | {"model_type": "mistral", "head_dim": 16, "sliding_window": None, "rope_theta": 500.0, **RMS},
+        "vision_config": {
+            "model_type": "pixtral",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "head_dim": 8,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+    },
 }

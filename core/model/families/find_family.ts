@@ -31,7 +31,7 @@ import { granite } from "./granite.ts";
 import { helium } from "./helium.ts";
 import { llama } from "./llama.ts";
 import { ministral } from "./ministral.ts";
-import { mistral } from "./mistral.ts";
+import { mistral, mistral3Text } from "./mistral.ts";
 import { mixtral } from "./mixtral.ts";
 import { mpt } from "./mpt.ts";
 import { nemotron } from "./nemotron.ts";
@@ -78,6 +78,7 @@ export const families: readonly Family[] = [
   llama,
   ministral,
   mistral,
+  mistral3Text,
   mixtral,
   mpt,
   nemotron,

@@ -75,7 +75,10 @@ export function llamaBlocks(source: LlamaBlockSource): (index: number) => BlockL
   const cap = description.attentionSoftcap;
   const softcap = cap === undefined ? 0 : reader.number(cap, { min: 0, max: 1e9 }, 0);
   const residualScale = readScalar(reader, description.residualScale ?? 1);
-  const residual = residualOf(norms, order, linears.map(({ key }) => key));
+  // What a vision tower writes into the stream would not be rotated with it.
+  const residual = description.config === undefined
+    ? residualOf(norms, order, linears.map(({ key }) => key))
+    : undefined;
   return (index) => {
     const table = ropes.tableOf(index);
     const interleaved = description.rope?.interleaved === true;

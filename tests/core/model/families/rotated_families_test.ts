@@ -43,6 +43,7 @@ const EXPECTED: Readonly<Record<string, readonly [stream: RegExp | true, heads: 
   "gemma": [/^Models of the family gemma cannot be .* as this one scales its embedding:/, true],
   "gemma2": [/^Models of the family gemma2 cannot be rotated/, /cannot be rotated/],
   "gemma3-conditional": [/^Models of the family gemma3_text cannot/, /cannot be rotated/],
+  "mistral3": [/^Models of the family mistral3_text cannot be/, /cannot be rotated/],
   "olmo2": [/^Models of the family olmo2 cannot be rotated/, /cannot be rotated/],
   "granite": [/as this one scales its embedding/, true],
   "granite-biases": [true, true],
