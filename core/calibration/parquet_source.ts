@@ -9,6 +9,7 @@ import { openRegularFile, type RegularFile } from "../checkpoint/open_regular_fi
 import { readFully } from "../checkpoint/read_json.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
+import { showValue } from "../show_value.ts";
 import { refuseDirectory } from "../text_file.ts";
 import { checkMessages } from "./chat_messages.ts";
 import type { SourceDocument, TextSource } from "./document.ts";
@@ -117,7 +118,7 @@ function chooseColumn(names: readonly string[], path: string, column: string | u
   throw new SalientError(
     "input",
     `${path} has no column ${wanted.map(showName).join(" or ")}: choose one of ` +
-      `${names.slice(0, 20).map(showName).join(", ")} with FILE#COLUMN`,
+      `${names.slice(0, 20).map(showValue).join(", ")} with FILE#COLUMN`,
     { file: path },
   );
 }

@@ -46,8 +46,7 @@ Deno.test("a case with an error that is no refusal, or that keeps memory, is a f
     assert.equal((await fails(new SalientError("input", "No"))).kind, "refused");
     assert.equal((await fails(new SalientError("usage", "No"))).kind, "refused");
     assert.equal((await fails(new SalientError("failed", "No"))).kind, "fault");
-    assert.equal((await fails(new SalientError("input", "No\nno"))).kind, "fault");
-    assert.equal((await fails(new SalientError("input", "No \u001b[2J"))).kind, "fault");
+    assert.equal((await fails(new SalientError("input", "No".repeat(2000)))).kind, "fault");
     assert.equal((await fails(new TypeError("x"))).kind, "fault");
     const kept = await run((_, ops) => Promise.resolve(void ops.zeros("F32", [4])));
     assert.match(JSON.stringify(kept), /16 bytes of tensors are not given back/);

@@ -100,3 +100,16 @@ Deno.test("a parquet file whose columns point outside of it is refused, and noth
     );
   }
 });
+
+Deno.test("a parquet file with a column that has no name is refused", async () => {
+  await using folder = await temporaryDirectory();
+  const bytes = await Deno.readFile(new URL("../../fixtures/chats.parquet", import.meta.url));
+  // The kind of the field that holds the column's name; found by the fuzz task.
+  bytes[407] = 88;
+  const path = `${folder.path}/t.parquet`;
+  await Deno.writeFile(path, bytes);
+  await refused(
+    () => Array.fromAsync(parquetSource(path).documents()),
+    /choose one of id, undefined/,
+  );
+});
