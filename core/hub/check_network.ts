@@ -36,9 +36,9 @@ export function networkFlags(url: URL, endpoint: string): string {
   const task = usual && all === hosts
     ? "run `deno task salient:hub` instead of `salient`, or "
     : "";
-  return `${task}add --allow-net=${all.join(",")} --allow-env=${
-    HUB_VARIABLES.join(",")
-  } to deno run`;
+  // Some shells look for files of a name with a star.
+  const quoted = all.join(",").includes("*") ? `'${all.join(",")}'` : all.join(",");
+  return `${task}add --allow-net=${quoted} --allow-env=${HUB_VARIABLES.join(",")} to deno run`;
 }
 
 /** The servers of the hub: its own, those that send files, and those that take them. */

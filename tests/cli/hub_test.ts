@@ -94,7 +94,7 @@ Deno.test("a model of the hub that cannot be had is one line and exit status 2",
   const env = { HF_HOME: home.path, HF_ENDPOINT: "", HF_HUB_OFFLINE: "0" };
   await t.step("without the network", () =>
     refused(
-      /org\/tiny is no directory here.*huggingface\.co: run `deno task salient:hub`.*--allow-net=huggingface\.co,/,
+      /org\/tiny is no directory here.*huggingface\.co: run `deno task salient:hub`.*--allow-net='huggingface\.co,/,
       runSalientWith({ env }, "inspect", ID),
     ));
   await t.step("with another hub, whose address Deno may not ask", () =>
