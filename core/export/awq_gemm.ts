@@ -33,6 +33,7 @@ export const awqGemm: ExportFormat = {
   scaleDtype: "F16",
   mixed: false,
   activations: false,
+  scalesActivations: true,
   check,
   byteLength: ({ shape: [outputs, inputs] }, { groupSize }) =>
     outputs * inputs / 2 + outputs * (inputs / groupSize) * 2.5,

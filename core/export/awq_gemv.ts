@@ -35,6 +35,7 @@ export const awqGemv: ExportFormat = {
   scaleDtype: "F16",
   mixed: false,
   activations: false,
+  scalesActivations: true,
   check,
   byteLength: ({ shape: [outputs, inputs] }, { groupSize }) =>
     outputs * inputs / 2 + outputs * (awqGemvWords(inputs / groupSize, groupSize) ?? 0) * 20,

@@ -99,6 +99,8 @@ export interface ReadFormat {
 export interface ExportFormat extends LinearFormat, ReadFormat {
   /** Its name on the command line. */
   readonly name: string;
+  /** Whether its readers divide the activations inside of some MLPs by scales of their own, and want to find them. */
+  readonly scalesActivations?: boolean;
   /** The tensors of one linear; `activation` only where the format has `activations`. */
   encode(
     weight: StoredWeight,

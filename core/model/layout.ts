@@ -158,8 +158,11 @@ export interface RouterLayout {
 export type MlpLayout =
   /** activation(gate) * up, from linears `gate` and `up`, or from the halves of `gateUp`; then `down`. */
   | { readonly kind: "gated"; readonly activation: Activation; readonly fused: boolean }
-  /** `up`, activation, `down`. */
-  | { readonly kind: "plain"; readonly activation: Activation }
+  /**
+   * `up`, activation, `down`. `scaled`: path of the module that readers of AWQ checkpoints replace by one that divides
+   * the activations, so that they look for `scaled.scales`.
+   */
+  | { readonly kind: "plain"; readonly activation: Activation; readonly scaled?: string }
   /** Gated experts `experts.I.gate`, `.up`, `.down` behind a linear `router`. */
   | {
     readonly kind: "experts";

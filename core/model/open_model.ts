@@ -75,7 +75,7 @@ export async function openModel(
   const config = withGenerationEos(described.config, checkpoint);
   const architecture = { ...described, config };
   const recognised = recogniseFormat(rawConfig);
-  if (recognised !== undefined) checkScales(checkpoint);
+  if (recognised !== undefined) checkScales(checkpoint, backend);
   const tables = new Map<string, RopeCache>();
   for (const [name, rope] of Object.entries(architecture.ropes)) {
     tables.set(name, opened.use(new RopeCache(backend, rope, config.maxPositions)));

@@ -12,6 +12,7 @@ import { recogniseFormat } from "../export/formats.ts";
 import type { ExportFormat, StoredTensor, StoredWeight } from "../export/types.ts";
 import { digestQuantized, type QuantizedDigest, verifyLinear } from "../export/verify.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
+import { activationScales } from "../model/activation_scales.ts";
 import type {
   ModelOutput,
   OutputFormat,
@@ -104,12 +105,25 @@ class CheckpointOutput implements ModelOutput {
 
   async finish({ linears, skipped }: OutputSummary): Promise<void> {
     const { model } = this.#options;
+    await this.#addActivationScales();
     await this.copy("");
     const { compression_config: _, ...config } = model.rawConfig;
     const plain = [...skipped, ...outsideLinears(model)];
     const quantization: JsonObject = this.#format.config(linears, plain);
     await writeConfig(this.#writer, model, { ...config, quantization_config: quantization });
     await writeCompanions(this.#writer, model.directory);
+  }
+
+  /** Ones where readers look for scales of activations; those of the original, which are ones too, go nowhere else. */
+  async #addActivationScales(): Promise<void> {
+    for (const { name, length } of activationScales(this.#options.model.architecture)) {
+      if (this.#format.scalesActivations !== true) {
+        this.#plain.leaveOut(name);
+        continue;
+      }
+      const bytes = new Uint8Array(new Float16Array(length).fill(1).buffer);
+      await this.addStream({ name, dtype: "F16", shape: [length], bytes: [bytes] });
+    }
   }
 
   async commit(): Promise<void> {

@@ -20,6 +20,7 @@ import { TENSOR_PIECE, tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
+import { activationScales } from "../model/activation_scales.ts";
 import { PlainCopy } from "./plain_copy.ts";
 import { writeCompanions } from "./write_companions.ts";
 import { writeConfig } from "./write_config.ts";
@@ -94,6 +95,7 @@ class DequantizedOutput implements ModelOutput {
 
   async finish(): Promise<void> {
     const { model } = this.#options;
+    for (const { name } of activationScales(model.architecture)) this.#plain.leaveOut(name);
     await this.copy("");
     const { quantization_config: _, compression_config: __, ...config } = model.rawConfig;
     await writeConfig(this.#writer, model, config);

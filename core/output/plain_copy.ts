@@ -31,6 +31,11 @@ export class PlainCopy {
     }
   }
 
+  /** Leaves out one tensor of the model. */
+  leaveOut(name: string): void {
+    this.#done.add(name);
+  }
+
   /** Writes a tensor that differs from the model's, in the type of the original. */
   async addChanged(name: string, tensor: Tensor): Promise<void> {
     const { model, ops } = this.#options;

@@ -77,7 +77,7 @@ export const bloom: Family = {
           window: 0,
           slopes,
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "mlp.gelu_impl" },
       }),
     };
   },

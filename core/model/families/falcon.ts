@@ -87,7 +87,7 @@ export const falcon: Family = {
           window: 0,
           ...positions,
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "mlp.act" },
         order: shape === "sequential" ? "sequential" : "parallel",
       }),
     };

@@ -68,7 +68,7 @@ export const gptBigCode: Family = {
           scale,
           window: 0,
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "mlp.act" },
       }),
     };
   },

@@ -77,7 +77,7 @@ export const gptNeox: Family = {
           window: 0,
           rope: { table: "default", interleaved: false },
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "mlp.act" },
         order,
       }),
     };

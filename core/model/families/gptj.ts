@@ -70,7 +70,7 @@ export const gptj: Family = {
           window: 0,
           rope: { table: "default", interleaved: true },
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "mlp.act" },
         order: "parallel",
       }),
     };

@@ -68,7 +68,7 @@ export const mpt: Family = {
           window: 0,
           slopes,
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "ffn.act" },
       }),
     };
   },

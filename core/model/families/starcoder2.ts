@@ -85,7 +85,7 @@ export const starcoder2: Family = {
           window,
           rope: { table: "default", interleaved: false },
         },
-        mlp: { kind: "plain", activation: config.activation },
+        mlp: { kind: "plain", activation: config.activation, scaled: "mlp.act" },
       }),
     };
   },
