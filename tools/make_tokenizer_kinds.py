@@ -8,6 +8,7 @@ not give the same file twice, so what is there is kept: delete a folder to train
     python tools/make_tokenizer_kinds.py
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -173,11 +174,11 @@ def rules() -> str:
 def sentence_piece(**options) -> bytes:
     """A SentencePiece model trained by its own library."""
     made = io.BytesIO()
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as table:
+    # The model keeps the name of the table: it is a bare one.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         if options.pop("rules", False):
-            table.write(rules())
-            table.flush()
-            options["normalization_rule_tsv"] = table.name
+            options["normalization_rule_tsv"] = "rules-of-unicode.tsv"
+            Path(options["normalization_rule_tsv"]).write_text(rules(), encoding="utf-8")
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter([line.replace("\n", " ").replace("\0", "") for line in corpus()]),
             model_writer=made, minloglevel=2, num_threads=1, **options,

@@ -7,6 +7,7 @@
 import type { Ops } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { replaceTensor } from "./replace_tensor.ts";
 import { Attention } from "./attention.ts";
 import { type BlockContents, BlockParts } from "./block_parts.ts";
 import { mixExperts } from "./experts.ts";
@@ -89,7 +90,7 @@ class DecoderBlock implements Block {
     const after = this.#contents.layout.order === "after";
     using normed = parts.hasNorm(half) && !after ? await parts.norm(half, x) : undefined;
     const sum = await this.#finish(half, await this.runModule(half, normed ?? x, options), x);
-    return after ? await replaced(sum, () => parts.norm(half, sum)) : sum;
+    return after ? await replaceTensor(sum, () => parts.norm(half, sum)) : sum;
   }
 
   /** Both halves read the input. */
@@ -108,8 +109,8 @@ class DecoderBlock implements Block {
     const role = half === "attention" ? "postAttention" : "postMlp";
     const scale = this.#contents.layout.residualScale ?? 1;
     let result = output;
-    if (parts.hasNorm(role)) result = await replaced(result, (x) => parts.norm(role, x));
-    if (scale !== 1) result = await replaced(result, (x) => scaled(parts.ops, x, scale));
+    if (parts.hasNorm(role)) result = await replaceTensor(result, (x) => parts.norm(role, x));
+    if (scale !== 1) result = await replaceTensor(result, (x) => scaled(parts.ops, x, scale));
     try {
       // The output is a new tensor, so the stream is added into it and not the other way round.
       await parts.ops.addInPlace(result, stream);
@@ -134,15 +135,6 @@ class DecoderBlock implements Block {
       }
     }
   }
-}
-
-/** What `make` makes of a tensor, which is freed. */
-async function replaced(
-  tensor: Tensor,
-  make: (tensor: Tensor) => Promise<Tensor>,
-): Promise<Tensor> {
-  using before = tensor;
-  return await make(before);
 }
 
 async function scaled(ops: Ops, x: Tensor, factor: number): Promise<Tensor> {

@@ -8,6 +8,7 @@ import type { Backend, Weight } from "../backend.ts";
 import type { Checkpoint } from "../checkpoint/types.ts";
 import { SalientError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { replaceTensor } from "./replace_tensor.ts";
 import { applyNorm } from "./apply_norm.ts";
 import type { Architecture, EndsLayout } from "./architecture.ts";
 import { tiedEnds } from "./tied_ends.ts";
@@ -102,11 +103,11 @@ export class ModelEnds implements Disposable {
     const scale = await this.#embeddingScale();
     if (scale !== 1) {
       const factors = new Float32Array(hidden.shape[1] ?? 0).fill(scale);
-      hidden = await replaced(hidden, (x) => backend.scaleColumns(x, factors));
+      hidden = await replaceTensor(hidden, (x) => backend.scaleColumns(x, factors));
     }
     const projection = this.#tensors.get("projectIn");
     if (projection !== undefined) {
-      hidden = await replaced(hidden, (x) => backend.linear(x, projection));
+      hidden = await replaceTensor(hidden, (x) => backend.linear(x, projection));
     }
     if (ends.positions !== undefined) {
       try {
@@ -118,7 +119,9 @@ export class ModelEnds implements Disposable {
       }
     }
     const norm = this.#norms.get("embeddingNorm");
-    return norm === undefined ? hidden : await replaced(hidden, (x) => applyNorm(backend, x, norm));
+    return norm === undefined
+      ? hidden
+      : await replaceTensor(hidden, (x) => applyNorm(backend, x, norm));
   }
 
   /** Hidden states [T, embeddingSize] as the head takes them. */
@@ -142,7 +145,7 @@ export class ModelEnds implements Disposable {
     let logits = await backend.linear(normed, head, bias === undefined ? {} : { bias });
     if (logitScale !== 1) {
       const factors = new Float32Array(logits.shape[1] ?? 0).fill(logitScale);
-      logits = await replaced(logits, (x) => backend.scaleColumns(x, factors));
+      logits = await replaceTensor(logits, (x) => backend.scaleColumns(x, factors));
     }
     if (logitSoftcap > 0) await backend.softcap(logits, logitSoftcap);
     return logits;
@@ -184,13 +187,4 @@ export class ModelEnds implements Disposable {
     const ids = Int32Array.from({ length: tokens }, (_, i) => start + i % length + offset);
     return await this.#backend.embed(this.#tensor("positions"), ids);
   }
-}
-
-/** What `make` makes of a tensor, which is freed. */
-async function replaced(
-  tensor: Tensor,
-  make: (tensor: Tensor) => Promise<Tensor>,
-): Promise<Tensor> {
-  using before = tensor;
-  return await make(before);
 }
