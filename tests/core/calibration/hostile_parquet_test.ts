@@ -113,3 +113,16 @@ Deno.test("a parquet file with a column that has no name is refused", async () =
     /choose one of id, undefined/,
   );
 });
+
+Deno.test("a column with fewer than no children does not send the reader back for ever", async () => {
+  const element = (children: number): number[] => [0x48, 1, 0x61, ...i32(children), 0];
+  const schema = [...element(3), ...element(0), ...element(0), ...element(-2)];
+  const metadata = [...i32(1), 0x19, 0x4c, ...schema, 0x16, 0, 0x19, 0x0c, 0];
+  const length = new Uint8Array(Uint32Array.of(metadata.length).buffer);
+  const bytes = Uint8Array.from([...metadata, ...length, 0x50, 0x41, 0x52, 0x31]);
+  const footer = await readParquetFooter({
+    byteLength: bytes.length,
+    slice: (start, end) => Promise.resolve(bytes.slice(start, end).buffer),
+  });
+  assert.equal(footer.schema.at(-1)?.num_children, -2);
+});
