@@ -338,6 +338,8 @@ export interface Backend extends Ops, Disposable {
   mapFile(path: string): MappedFile;
   /** Highest resident set size of this process so far, in bytes. */
   peakRssBytes(): number;
+  /** Most bytes of a device's own memory that were taken so far; undefined where tensors are in the host's. */
+  peakDeviceBytes(): number | undefined;
   /** Bytes of all living tensors that are not views. */
   allocatedBytes(): number;
   /** Hands cached scratch memory back to the system. */

@@ -138,6 +138,10 @@ export async function runQuantize(
         formatBytes(report.bytesAfter)
       } in ${formatSeconds(report.seconds)} (${report.backend}, peak memory ${
         formatBytes(report.peakRssBytes)
+      }${
+        report.peakDeviceBytes === null
+          ? ""
+          : `, of the device ${formatBytes(report.peakDeviceBytes)}`
       })`,
   );
   if (report.bitPlan !== null) printLine(planLine(report.bitPlan));

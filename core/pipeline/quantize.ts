@@ -117,6 +117,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     seconds: clock.seconds + (bitPlan?.seconds ?? 0),
     calibrationTokens: run.calibration?.ids.length ?? 0,
     peakRssBytes: model.backend.peakRssBytes(),
+    peakDeviceBytes: model.backend.peakDeviceBytes() ?? null,
     bytesBefore: model.checkpoint.byteLength,
     bytesAfter: output.byteLength,
     dryRun: options.dryRun === true,

@@ -80,6 +80,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     seconds: clock.seconds + (bitPlan?.seconds ?? 0),
     calibrationTokens,
     peakRssBytes: model.backend.peakRssBytes(),
+    peakDeviceBytes: model.backend.peakDeviceBytes() ?? null,
     bytesBefore: model.checkpoint.byteLength,
     bytesAfter: sink.byteLength,
     dryRun: false,

@@ -33,6 +33,8 @@ export interface QuantizeReport {
   readonly calibrationTokens: number;
   /** Highest resident set size of the process so far, in bytes. */
   readonly peakRssBytes: number;
+  /** Most bytes taken of the device's own memory so far; null where the backend has none. */
+  readonly peakDeviceBytes: number | null;
   /** Bytes of the original's tensors. */
   readonly bytesBefore: number;
   /** Bytes of the result's tensors; 0 for a dry run. */

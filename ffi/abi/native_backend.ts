@@ -20,10 +20,10 @@ import { tensorOps } from "./tensor_ops.ts";
 /** Makes the backend; disposing it frees everything it made and closes the library. */
 export function createNativeBackend(name: string, library: NativeLibrary): Backend {
   const session = new NativeSession(library);
-  function peakRssBytes(): number {
+  function memory(operation: string): Float64Array {
     const reals = new Float64Array(4);
-    session.unwrap(session.symbols.salient_memory(reals), "peakRssBytes");
-    return reals[1] ?? 0;
+    session.unwrap(session.symbols.salient_memory(reals), operation);
+    return reals;
   }
   return {
     name,
@@ -38,7 +38,8 @@ export function createNativeBackend(name: string, library: NativeLibrary): Backe
     ...packingOps(session),
     mapFile: (path) => new NativeFile(session, path),
     allocatedBytes: () => session.allocatedBytes(),
-    peakRssBytes,
+    peakRssBytes: () => memory("peakRssBytes")[1] ?? 0,
+    peakDeviceBytes: () => name === "cpu" ? undefined : memory("peakDeviceBytes")[3],
     trim: () => session.unwrap(session.symbols.salient_trim(), "trim"),
     [Symbol.dispose]: () => session[Symbol.dispose](),
   };

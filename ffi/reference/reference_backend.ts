@@ -52,6 +52,7 @@ export function createReferenceBackend(): Backend {
     ...compensationOps(allocate),
     mapFile: openFile,
     peakRssBytes: () => meter.peak(),
+    peakDeviceBytes: () => undefined,
     allocatedBytes: () => meter.allocated,
     trim: () => {},
     [Symbol.dispose]: () => {

@@ -23,6 +23,8 @@
 // - Device memory must not be touched by host code. With SALIENT_EMULATED_PROTECT=1 in the environment the emulation
 //   makes it unreadable outside of kernels, so that a mistake ends the program here as it would on a GPU. Copies go
 //   through device.h.
+// - With SALIENT_EMULATED_IDLE=1 kernels are not run at all, which leaves the host's share of the time to be measured;
+//   SALIENT_EMULATED_TRAFFIC=FILE counts launches and copies. emulated/traffic.h says what that is good for.
 #pragma once
 
 #include <cstddef>

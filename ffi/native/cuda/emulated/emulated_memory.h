@@ -15,7 +15,10 @@ class Opened {
   Opened& operator=(const Opened&) = delete;
 };
 
-// Null where `bytes` are more than what is left of the emulated device. Filled with 0xff.
+// More is large: of an idle device (traffic.h) it comes from the system as it is, and reads as ones in every byte.
+constexpr size_t kSmall = size_t{4} << 10;
+
+// Null where `bytes` are more than what is left of the emulated device. Filled with 0xff, unless the device is idle.
 void* allocate(size_t bytes);
 void free(void* data);
 // Bytes that are left, and that there are.

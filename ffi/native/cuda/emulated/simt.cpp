@@ -20,6 +20,7 @@
 #endif
 
 #include "emulated_memory.h"
+#include "traffic.h"
 
 #if defined(__x86_64__)
 // Saves what a function must keep, stores the stack pointer at *from and goes on at the stack pointer `to`.
@@ -247,6 +248,8 @@ void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::funct
                  grid.x, grid.y, grid.z, size.x, size.y, size.z, shared);
     std::abort();
   }
+  emulated::note_launch(name);
+  if (emulated::idle()) return;
   const emulated::Opened opened;
   block.body = &body;
   place.block_size = size;
