@@ -10,7 +10,6 @@
  * @module
  */
 
-import { findLibrary } from "../ffi/library.ts";
 import type { IdleReply } from "./idle_run.ts";
 import { emit } from "./measure.ts";
 import { readOptions } from "./options.ts";
@@ -65,7 +64,6 @@ function median(values: readonly number[]): number {
 }
 
 const options = readOptions(Deno.args);
-findLibrary("cuda_emulated");
 // An idle device makes nothing of what it is asked for in pieces of 4 KiB or less, so the tiny shape is not that tiny.
 const tiny = { ...SHAPES.tiny, hidden: 1024, mlp: 2048, heads: 8, kvHeads: 8 };
 const shape = options.tiny ? tiny : SHAPES["7b"];

@@ -30,6 +30,6 @@ export const ROOMS: readonly Room[] = [
   { prefix: "core/", mayImport: ["core/"], packages: true },
   { prefix: "ffi/native/", mayImport: [], packages: false },
   { prefix: "ffi/", mayImport: ["core/backend.ts", "core/tensor.ts", "ffi/"], packages: false },
-  { prefix: "bench/", mayImport: ["mod.ts", "bench/"], packages: true },
+  { prefix: "bench/", mayImport: ["mod.ts", "ffi/cuda/", "bench/"], packages: true },
   { prefix: "examples/", mayImport: ["examples/"], packages: true },
 ];
