@@ -71,6 +71,18 @@ function buildCommand(backend: string): string {
   return `deno task build:native${backend === "cuda" ? " --cuda" : ""}`;
 }
 
+/** The version of the interface that a library answers with; undefined where it cannot be asked. */
+function versionOf(url: URL): number | undefined {
+  try {
+    const library = Deno.dlopen(url, { salient_abi_version: SYMBOLS.salient_abi_version });
+    const version = library.symbols.salient_abi_version();
+    library.close();
+    return version;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The SHA-256 that a manifest names. */
 function pinnedHash(manifest: Uint8Array<ArrayBuffer>, file: string): string {
   try {
@@ -141,20 +153,8 @@ export class NativeLibrary implements Disposable {
   static open(backend: string, options: LibraryOptions = {}): NativeLibrary {
     const location = findLibrary(backend, options);
     const file = location.url.pathname;
-    let opened: Deno.DynamicLibrary<NativeInterface>;
-    try {
-      opened = Deno.dlopen(location.url, SYMBOLS);
-    } catch (cause) {
-      const text = cause instanceof Deno.errors.NotCapable
-        ? `No permission to open native libraries: run with --allow-ffi=${folderName(location.url)}`
-        : `Cannot open the ${backend} library ${file}: ${reason(cause)}`;
-      throw new SalientError("backend", text, { file, cause });
-    }
-    const library = new NativeLibrary(location, opened);
-    const version = library.symbols.salient_abi_version();
     const wanted = options.abiVersion ?? ABI_VERSION;
-    if (version !== wanted) {
-      library[Symbol.dispose]();
+    const refuseVersion = (version: number): never => {
       const remedy = location.origin === "local build"
         ? `rebuild it with ${buildCommand(backend)}`
         : "install the package again";
@@ -163,6 +163,24 @@ export class NativeLibrary implements Disposable {
         `The ${backend} library ${file} has interface version ${version} but ${wanted} is needed: ${remedy}`,
         { file },
       );
+    };
+    let opened: Deno.DynamicLibrary<NativeInterface>;
+    try {
+      opened = Deno.dlopen(location.url, SYMBOLS);
+    } catch (cause) {
+      // One of another version may lack a function.
+      const version = versionOf(location.url);
+      if (version !== undefined && version !== wanted) refuseVersion(version);
+      const text = cause instanceof Deno.errors.NotCapable
+        ? `No permission to open native libraries: run with --allow-ffi=${folderName(location.url)}`
+        : `Cannot open the ${backend} library ${file}: ${reason(cause)}`;
+      throw new SalientError("backend", text, { file, cause });
+    }
+    const library = new NativeLibrary(location, opened);
+    const version = library.symbols.salient_abi_version();
+    if (version !== wanted) {
+      library[Symbol.dispose]();
+      refuseVersion(version);
     }
     return library;
   }

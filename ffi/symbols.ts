@@ -9,9 +9,10 @@ import { COMPENSATION_SYMBOLS } from "./symbols/compensation.ts";
 import { LAYER_SYMBOLS } from "./symbols/layers.ts";
 import { OBJECT_SYMBOLS } from "./symbols/objects.ts";
 import { QUANTIZATION_SYMBOLS } from "./symbols/quantization.ts";
+import { STEP_SYMBOLS } from "./symbols/steps.ts";
 
 /** Version of this interface; a library that answers with another is refused. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 type Long =
   & typeof LAYER_SYMBOLS
@@ -30,13 +31,14 @@ type Elsewhere = {
 };
 
 /** Everything that is looked up in a library; long functions are there twice. */
-export type NativeInterface = typeof OBJECT_SYMBOLS & Long & Elsewhere;
+export type NativeInterface = typeof OBJECT_SYMBOLS & typeof STEP_SYMBOLS & Long & Elsewhere;
 
 const LONG: Long = { ...LAYER_SYMBOLS, ...QUANTIZATION_SYMBOLS, ...COMPENSATION_SYMBOLS };
 
 /** What `Deno.dlopen` is given. */
 export const SYMBOLS: NativeInterface = {
   ...OBJECT_SYMBOLS,
+  ...STEP_SYMBOLS,
   ...LONG,
   ...Object.fromEntries(
     Object.entries(LONG).map((

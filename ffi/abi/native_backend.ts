@@ -11,14 +11,25 @@ import { gradientOps } from "./gradient_ops.ts";
 import { layerOps } from "./layer_ops.ts";
 import { NativeFile } from "./native_file.ts";
 import { packingOps } from "./packing_ops.ts";
+import { recordStep } from "./record_step.ts";
 import { quantizationOps } from "./quantization_ops.ts";
 import { rowOps } from "./row_ops.ts";
 import { NativeSession } from "./session.ts";
 import { statisticsOps } from "./statistics_ops.ts";
 import { tensorOps } from "./tensor_ops.ts";
 
+/** What the library behind a backend can do. */
+export interface NativeBackendOptions {
+  /** It records steps of decoding. Default: false. */
+  readonly recordsSteps?: boolean;
+}
+
 /** Makes the backend; disposing it frees everything it made and closes the library. */
-export function createNativeBackend(name: string, library: NativeLibrary): Backend {
+export function createNativeBackend(
+  name: string,
+  library: NativeLibrary,
+  options: NativeBackendOptions = {},
+): Backend {
   const session = new NativeSession(library);
   function memory(operation: string): Float64Array {
     const reals = new Float64Array(4);
@@ -36,6 +47,9 @@ export function createNativeBackend(name: string, library: NativeLibrary): Backe
     ...compensationOps(session),
     ...gradientOps(session),
     ...packingOps(session),
+    ...(options.recordsSteps === true
+      ? { recordStep: (place, run) => recordStep(session, place, run) }
+      : {}) satisfies Pick<Backend, "recordStep">,
     mapFile: (path) => new NativeFile(session, path),
     allocatedBytes: () => session.allocatedBytes(),
     peakRssBytes: () => memory("peakRssBytes")[1] ?? 0,

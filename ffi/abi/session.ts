@@ -4,10 +4,12 @@
  * @module
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { SalientError } from "../../core/backend.ts";
 import type { NativeLibrary, NativeSymbols } from "../library.ts";
 import type { LongName } from "../symbols.ts";
 import { OwnedHandle } from "./owned_handle.ts";
+import { recordedSymbols } from "./recorded_symbols.ts";
 
 /**
  * Work, in multiply-adds, from which a call goes to another thread. A fraction of a millisecond where many are done at
@@ -44,6 +46,10 @@ export class NativeSession implements Disposable {
   /** Running calls; being in here keeps their buffers alive. */
   readonly #running = new Set<unknown>();
   readonly #forgotten = new FinalizationRegistry<OwnedHandle>((owned) => owned.end());
+  /** Says of what is being run whether it belongs to a step that is recorded, and with which functions. */
+  readonly #recording = new AsyncLocalStorage<{ symbols: NativeSymbols | undefined }>();
+  /** Steps that are being recorded. */
+  #recordings = 0;
   #disposed = false;
 
   /** Takes over the library. */
@@ -54,7 +60,28 @@ export class NativeSession implements Disposable {
   /** The library's functions; a backend error after the end. */
   get symbols(): NativeSymbols {
     this.check();
-    return this.#library.symbols;
+    return this.#recordedSymbols ?? this.#library.symbols;
+  }
+
+  /** Whether what is being run here belongs to a step that is recorded. */
+  get records(): boolean {
+    return this.#recordedSymbols !== undefined;
+  }
+
+  /** Runs a step whose calls are recorded: those that `run` makes, and no others. */
+  async record<Result>(step: OwnedHandle, run: () => Promise<Result>): Promise<Result> {
+    const place: { symbols: NativeSymbols | undefined } = {
+      symbols: recordedSymbols(this.#library.symbols, step.value),
+    };
+    step.hold();
+    this.#recordings++;
+    try {
+      return await this.#recording.run(place, run);
+    } finally {
+      place.symbols = undefined;
+      this.#recordings--;
+      step.letGo();
+    }
   }
 
   /** A backend error after the end. */
@@ -97,14 +124,14 @@ export class NativeSession implements Disposable {
     return reals[0] ?? 0;
   }
 
-  /** Runs a function, on another thread where its work is large. */
+  /** Runs a function, on another thread where its work is large and it is not recorded. */
   async call<Name extends LongName>(
     name: Name,
     options: CallOptions,
     args: CallArguments<Name>,
   ): Promise<void> {
     const here = this.symbols[name] as (...args: unknown[]) => number;
-    if (options.work < WORK_ELSEWHERE) {
+    if (options.work < WORK_ELSEWHERE || this.records) {
       this.unwrap(here(...args), options.operation);
       return;
     }
@@ -134,6 +161,10 @@ export class NativeSession implements Disposable {
   /** Ends what a call made for a backend that is no more. */
   #discard(handles: Iterable<number>): void {
     for (const handle of handles) this.#library.symbols.salient_release(handle);
+  }
+
+  get #recordedSymbols(): NativeSymbols | undefined {
+    return this.#recordings === 0 ? undefined : this.#recording.getStore()?.symbols;
   }
 
   #closeIfUnused(): void {

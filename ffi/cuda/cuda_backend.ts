@@ -27,7 +27,7 @@ export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
   const library = NativeLibrary.open(options.library ?? "cuda", options);
   try {
     library.unwrap(library.symbols.salient_choose_device(device), `device ${device}`);
-    return createNativeBackend("cuda", library);
+    return createNativeBackend("cuda", library, { recordsSteps: true });
   } catch (error) {
     library[Symbol.dispose]();
     throw error;

@@ -4,7 +4,7 @@
  * Nothing else crosses the boundary: no pointer is returned, no function is called back, so a caller that
  * may open this library and nothing more can use all of it.
  *
- * - A handle (uint32_t) names a tensor, a mapped file, a packed weight or a factor. 0 is never a handle. A handle
+ * - A handle (uint32_t) names a tensor, a mapped file, a packed weight, a factor or a step. 0 is never a handle. A handle
  *   carries a generation, so one that was released is refused instead of naming something else.
  * - Every function returns 0, or a status from which salient_error gives one line of text. A status belongs
  *   to the one call that returned it, so calls on several threads never mix their texts.
@@ -20,7 +20,7 @@
 
 #include <stdint.h>
 
-#define SALIENT_ABI_VERSION 2
+#define SALIENT_ABI_VERSION 3
 
 #if defined(_WIN32)
 #define SALIENT_API __declspec(dllexport)
@@ -125,6 +125,23 @@ SALIENT_API int32_t salient_add_in_place(uint32_t x, uint32_t y);
 /* targets[T], -1 to skip; losses[T]. */
 SALIENT_API int32_t salient_negative_log_likelihood(uint32_t logits, const int32_t* targets, uint32_t count,
                                                     double* losses);
+
+/* ---- Recorded steps ------------------------------------------------------------------------------- */
+/*
+ * A step of decoding, of one token of one sequence, whose calls are recorded while they run, and run again by one call.
+ * What moves with the step: the id of the first embed is the token; the ids of those that follow, the start of rope and
+ * the row of copy_rows keep their distance to the position; attention takes the keys up to it. All else is fixed. What the
+ * recorded calls made is made anew in the same tensors. The CPU library records nothing.
+ */
+
+/* Begins one, at that token and position. out[1]: step. */
+SALIENT_API int32_t salient_record(uint32_t id, uint32_t position, uint32_t* out);
+/* The calls of this thread that follow are part of that step; 0: of none. */
+SALIENT_API int32_t salient_recording(uint32_t step);
+/* Ends it; refused, with the reason, where something cannot be recorded (reading values back, uploading).
+   numbers[3]: first position that it serves, the one after the last, rows of the table that tokens come from. */
+SALIENT_API int32_t salient_recorded(uint32_t step, uint32_t* numbers);
+SALIENT_API int32_t salient_replay(uint32_t step, uint32_t id, uint32_t position);
 
 /* ---- Statistics ----------------------------------------------------------------------------------- */
 

@@ -99,6 +99,7 @@ int32_t salient_allocated(const uint32_t* handles, uint32_t count, double* reals
     for (uint32_t i = 0; i < count; i++) {
       const std::shared_ptr<Object> object = find(handles[i]);
       if (object == nullptr) continue;
+      bytes += object->own_bytes();
       if (object->kind == Kind::Packed) bytes += static_cast<const PackedWeight&>(*object).bytes;
       if (object->kind == Kind::Factor) bytes += factor_bytes(static_cast<const GramFactor&>(*object).factor);
       if (object->kind != Kind::Tensor) continue;
@@ -307,6 +308,6 @@ int32_t salient_copy_rows(uint32_t source_handle, uint32_t target_handle, uint32
            shape_text(target->shape).c_str(), row);
     }
     if (source->bytes == 0) return;
-    copy_within(target->data + row * row_bytes(*target), source->data, source->bytes);
+    copy_rows(target->data, target->shape[0], row, source->data, source->shape[0], row_bytes(*target));
   });
 }

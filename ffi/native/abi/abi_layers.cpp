@@ -105,7 +105,7 @@ int32_t salient_embed(uint32_t table_handle, const int32_t* ids, uint32_t count,
       }
     }
     const TensorRef result = new_tensor(DType::F32, {count, table->shape[1]});
-    embed(table->data, table->dtype, ids, result->f32(), count, table->columns());
+    embed(table->data, table->dtype, ids, result->f32(), count, table->rows(), table->columns());
     out[0] = publish(result);
   });
 }
@@ -156,7 +156,9 @@ int32_t salient_rope(uint32_t x_handle, uint32_t table_handle, const uint32_t* n
       fail(SALIENT_INVALID, "Positions %zu to %zu are beyond the table's %zu", start,
            start + x->rows() / sequences, table->rows());
     }
-    if (x->size > 0) rope(x->f32(), table->f32(), x->rows(), heads, head_dim, sequences, start, R, interleaved);
+    if (x->size > 0) {
+      rope(x->f32(), table->f32(), table->rows(), x->rows(), heads, head_dim, sequences, start, R, interleaved);
+    }
   });
 }
 
@@ -201,6 +203,7 @@ int32_t salient_attention(uint32_t q_handle, uint32_t k_handle, uint32_t v_handl
     }
     shape.queries = q->rows() / shape.sequences;
     shape.keys = k->rows() / shape.sequences;
+    shape.capacity = shape.keys;
     if (numbers[6] != 0) {
       if (shape.sequences != 1) fail(SALIENT_INVALID, "A key length is for one sequence");
       if (numbers[6] > shape.keys) fail(SALIENT_INVALID, "%u keys are not in %zu rows", numbers[6], shape.keys);

@@ -8,8 +8,8 @@ namespace salient {
 enum class Activation : uint32_t { Silu, Gelu, GeluTanh, Relu, Relu2, QuickGelu };
 constexpr uint32_t kActivations = 6;
 
-// out [count, H]: rows `ids` of a table of any float type. ids are checked by the caller.
-void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H);
+// out [count, H]: rows `ids` of a table [V, H] of any float type. ids are checked by the caller.
+void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t V, size_t H);
 // x [T, H] / sqrt(mean(x^2) + eps) * (weight [H] + offset). weight of any float type.
 void rms_norm(const float* x, const void* weight, DType type, float* out, size_t T, size_t H, double eps,
               double offset);
@@ -18,8 +18,8 @@ void layer_norm(const float* x, const void* weight, DType weight_type, const voi
                 size_t T, size_t H, double eps);
 // x [T, heads * head_dim] in place; table [positions, R]; T = sequences * rows of one. interleaved: pairs are
 // neighbours.
-void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start,
-          size_t R, bool interleaved);
+void rope(float* x, const float* table, size_t positions, size_t T, size_t heads, size_t head_dim, size_t sequences,
+          size_t start, size_t R, bool interleaved);
 void gated_activation(const float* gate, const float* up, float* out, size_t n, Activation activation);
 // In place.
 void activate(float* x, size_t n, Activation activation);

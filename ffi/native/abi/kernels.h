@@ -161,6 +161,7 @@ struct AttentionShape {
   size_t query_start;  // position of the first query among the keys
   float softcap = 0;   // scores become softcap * tanh(score / softcap); 0: as they are
   const float* slopes = nullptr;  // [heads] memory of the host: times key less query position, added to scores
+  size_t capacity = 0;  // rows of one sequence that k and v have
 };
 // Causal attention, tiled: no queries x keys matrix of all heads at once. out as q.
 void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& shape);

@@ -1,4 +1,4 @@
-// What handles name: tensors, mapped files, packed weights and factors; and how failures become statuses.
+// What handles name: tensors, mapped files, packed weights, factors and recorded steps; and how failures become statuses.
 #pragma once
 
 #include <exception>
@@ -96,18 +96,20 @@ void trim_memory();
 bool tensors_are_host_memory();
 void copy_in(void* tensor, const void* host, size_t bytes);
 void copy_out(void* host, const void* tensor, size_t bytes);
-// Both inside tensors; they may overlap.
-void copy_within(void* target, const void* source, size_t bytes);
+// `rows` of `row_bytes` to a tensor with `target_rows`, from its row `row` on. Both inside tensors; they may overlap.
+void copy_rows(uint8_t* target, size_t target_rows, size_t row, const uint8_t* source, size_t rows, size_t row_bytes);
 
 // ---------------------------------------------------------------------------------------------------
 // Objects
 
-enum class Kind : uint32_t { Tensor, File, Packed, Factor };
+enum class Kind : uint32_t { Tensor, File, Packed, Factor, Step };
 
 struct Object {
   const Kind kind;
   explicit Object(Kind kind) : kind(kind) {}
   virtual ~Object() = default;
+  // Bytes of tensors' memory that it keeps besides the tensors that have handles.
+  virtual size_t own_bytes() const { return 0; }
 };
 
 struct File final : Object {

@@ -92,7 +92,7 @@ SALIENT_VECTORIZED uint64_t look_at(const float* x, float* abs_max, uint8_t* use
 
 }  // namespace
 
-void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H) {
+void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t, size_t H) {
   parallel_for(count, rows_per_piece(H), [=](size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) to_f32(at(table, type, ids[i] * H), type, out + i * H, H);
   });

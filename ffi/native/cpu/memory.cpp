@@ -140,7 +140,9 @@ size_t peak_device_bytes() { return 0; }
 bool tensors_are_host_memory() { return true; }
 void copy_in(void* tensor, const void* host, size_t bytes) { std::memcpy(tensor, host, bytes); }
 void copy_out(void* host, const void* tensor, size_t bytes) { std::memcpy(host, tensor, bytes); }
-void copy_within(void* target, const void* source, size_t bytes) { std::memmove(target, source, bytes); }
+void copy_rows(uint8_t* target, size_t, size_t row, const uint8_t* source, size_t rows, size_t row_bytes) {
+  std::memmove(target + row * row_bytes, source, rows * row_bytes);
+}
 TensorRef resident(TensorRef tensor) { return tensor; }
 void forget_resident(const File&, uint64_t, uint64_t) {}
 Call::Call() = default;

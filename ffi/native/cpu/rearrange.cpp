@@ -68,8 +68,8 @@ void gather(const float* row, const int32_t* columns, size_t count, float* out) 
 
 }  // namespace
 
-void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start,
-          size_t R, bool interleaved) {
+void rope(float* x, const float* table, size_t, size_t T, size_t heads, size_t head_dim, size_t sequences,
+          size_t start, size_t R, bool interleaved) {
   const size_t length = T / sequences;
   const size_t width = heads * head_dim;
   parallel_for(T, rows_per_piece(width), [=](size_t begin, size_t end) {

@@ -9,13 +9,17 @@
 #include "device.h"
 #include "kernels.h"
 #include "kernels_text.h"
+#include "recording.h"
 
 using namespace salient;
 
 namespace salient {
 
 Call::Call() { device::enter(); }
-Call::~Call() = default;
+Call::~Call() {
+  // What a call that failed has launched before cannot be told apart from what it was to do.
+  if (Recording* step = recording(); step != nullptr && std::uncaught_exceptions() > 0) step->refuse("a call of it failed");
+}
 void Call::finish() {
   // A fault of a kernel comes to light in a later call; this makes it the call's own, at the price of waiting.
   static const bool waits = std::getenv("SALIENT_CUDA_SYNC") != nullptr;

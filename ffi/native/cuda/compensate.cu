@@ -180,8 +180,8 @@ double compensate(const void* w, DType type, const Factor& factor, const Grid& g
   const bool fit_here = given_scales == nullptr;
   dynamic = dynamic && fit_here && groups > 1;  // a whole row is reached at its first column
   if (!fit_here) {
-    device::move(scales, given_scales, N * groups * sizeof(float));
-    device::move(zeros, given_zeros, N * groups);
+    move_on_device(scales, given_scales, N * groups * sizeof(float));
+    move_on_device(zeros, given_zeros, N * groups);
   }
   const Temporary<float> inverses(dynamic ? K * g : 0);
   if (dynamic) {

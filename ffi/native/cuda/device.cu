@@ -85,6 +85,9 @@ struct State {
   Ring small{64, kSmall};
   Ring large{8, size_t{4} << 20};
 };
+// Where launches of this thread go instead of the compute stream, while they are captured.
+thread_local cudaStream_t capturing = nullptr;
+
 // Never destroyed: calls on other threads may still come while the process ends.
 State& state() {
   static auto* instance = new State;
@@ -96,6 +99,16 @@ class EventMark final : public Mark {
   cudaEvent_t event = nullptr;
   EventMark() { check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "Making an event"); }
   ~EventMark() override { cudaEventDestroy(event); }
+};
+
+class CapturedGraph final : public Graph {
+ public:
+  cudaGraphExec_t executable = nullptr;
+  // One that runs still is freed by CUDA when it ends.
+  ~CapturedGraph() override {
+    if (executable != nullptr) cudaGraphExecDestroy(executable);
+  }
+  void launch() override { check(cudaGraphLaunch(executable, simt::stream()), "Launching a recorded step"); }
 };
 
 uint32_t count_devices() {
@@ -235,6 +248,39 @@ std::unique_ptr<Mark> mark() {
   return made;
 }
 
+std::unique_ptr<Graph> capture(simt::Tape tape) {
+  struct Stream {
+    cudaStream_t stream = nullptr;
+    ~Stream() {
+      capturing = nullptr;
+      if (stream != nullptr) cudaStreamDestroy(stream);
+    }
+  } own;
+  struct Captured {
+    cudaGraph_t graph = nullptr;
+    ~Captured() {
+      if (graph != nullptr) cudaGraphDestroy(graph);
+    }
+  } captured;
+  // A stream of its own, in this thread alone: what other threads launch, copy and allocate meanwhile goes on as ever.
+  check(cudaStreamCreateWithFlags(&own.stream, cudaStreamNonBlocking), "Making a stream");
+  check(cudaStreamBeginCapture(own.stream, cudaStreamCaptureModeThreadLocal), "Capturing a step");
+  capturing = own.stream;
+  try {
+    for (const auto& work : tape) work();
+  } catch (...) {
+    cudaStreamEndCapture(own.stream, &captured.graph);
+    cudaGetLastError();
+    throw;
+  }
+  capturing = nullptr;
+  check(cudaStreamEndCapture(own.stream, &captured.graph), "Capturing a step");
+  auto made = std::make_unique<CapturedGraph>();
+  check(cudaGraphInstantiate(&made->executable, captured.graph, 0), "Making a graph of a step");
+  check(cudaGraphUpload(made->executable, simt::stream()), "Making a graph of a step");
+  return made;
+}
+
 void synchronize() { check(cudaStreamSynchronize(simt::stream()), "Waiting for the device"); }
 
 void trim() {
@@ -247,7 +293,10 @@ void trim() {
 
 namespace simt {
 
-Stream stream() { return salient::device::state().compute; }
+Stream stream() {
+  const Stream captured = salient::device::capturing;
+  return captured != nullptr ? captured : salient::device::state().compute;
+}
 
 void check_launch(cudaError_t result, const char* name, dim3 grid, dim3 block, size_t shared) {
   if (result == cudaSuccess) return;

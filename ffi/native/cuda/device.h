@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "tape.h"
+
 namespace salient::device {
 
 struct Description {
@@ -50,6 +52,16 @@ void move(void* target, const void* source, size_t bytes);
 void fill(void* device, int byte, size_t bytes);
 // A mark behind all work so far.
 std::unique_ptr<Mark> mark();
+
+// Work that is launched as one.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  // In the order of the stream, as everything else.
+  virtual void launch() = 0;
+};
+// The tape as a graph. Nothing of it is done here, and what other threads do meanwhile is no part of it.
+std::unique_ptr<Graph> capture(simt::Tape tape);
 // Waits for all work; a fault of a kernel comes to light here.
 void synchronize();
 // Gives what is kept for copies back to the system.

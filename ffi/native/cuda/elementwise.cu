@@ -6,6 +6,7 @@
 
 #include "memory.h"
 #include "numbers.h"
+#include "recording.h"
 
 namespace salient {
 namespace {
@@ -25,9 +26,18 @@ __global__ void convert_kernel(const void* source, DType from, void* target, DTy
   if (i < n) store(target, to, i, load(source, from, i));
 }
 
-__global__ void embed_kernel(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H) {
+// The rows are ids + shift, in unsigned arithmetic.
+__global__ void embed_kernel(const void* table, DType type, const uint32_t* ids, size_t shift, float* out, size_t count,
+                             size_t H) {
   const size_t i = here();
-  if (i < count * H) out[i] = load(table, type, static_cast<size_t>(ids[i / H]) * H + i % H);
+  if (i < count * H) out[i] = load(table, type, (ids[i / H] + shift) * H + i % H);
+}
+
+// The row of the target is *position + shift, in unsigned arithmetic.
+template <class T>
+__global__ void copy_rows_kernel(T* target, const T* source, size_t n, size_t width, const uint32_t* position, size_t shift) {
+  const size_t i = here();
+  if (i < n) target[(*position + shift) * width + i] = source[i];
 }
 
 __global__ void rms_norm_kernel(const float* x, const void* weight, DType type, float* out, size_t H, double eps,
@@ -68,12 +78,13 @@ __global__ void layer_norm_kernel(const float* x, const void* weight, DType weig
   }
 }
 
-// One thread for a pair, whose channels are `apart` from each other.
+// One thread for a pair, whose channels are `apart` from each other. Where there is a position, `start` counts from it.
 __global__ void rope_kernel(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t length,
-                            size_t start, size_t R, size_t step, size_t apart) {
+                            const uint32_t* position, size_t start, size_t R, size_t step, size_t apart) {
   const size_t i = here(), half = R / 2;
   if (i >= T * heads * half) return;
   const size_t t = i / half / heads, head = i / half % heads, pair = i % half;
+  if (position != nullptr) start += *position;
   const float* angles = table + (start + t % length) * R;
   const float cosine = angles[pair], sine = angles[half + pair];
   float* low = x + (t * heads + head) * head_dim + pair * step;
@@ -189,10 +200,36 @@ void convert(const void* source, DType from, void* target, DType to, size_t n) {
   for_each("cast", convert_kernel, n, source, from, target, to, n);
 }
 
-void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t H) {
+void embed(const void* table, DType type, const int32_t* ids, float* out, size_t count, size_t V, size_t H) {
   if (count == 0) return;
-  const Temporary<int32_t> rows(ids, count);
-  for_each("embed", embed_kernel, count * H, table, type, rows.data(), out, count, H);
+  Recording* step = recording();
+  if (step != nullptr && count > 1) step->refuse("it embeds more than one token");
+  if (step != nullptr && count == 1) {
+    const bool token = step->takes_token(ids[0], V);
+    const size_t shift = token ? 0 : step->moving(static_cast<uint64_t>(ids[0]), V);
+    for_each("embed", embed_kernel, H, table, type, token ? step->id() : step->position(), shift, out, size_t{1}, H);
+    return;
+  }
+  const Temporary<uint32_t> rows(reinterpret_cast<const uint32_t*>(ids), count);
+  for_each("embed", embed_kernel, count * H, table, type, rows.data(), size_t{0}, out, count, H);
+}
+
+void copy_rows(uint8_t* target, size_t target_rows, size_t row, const uint8_t* source, size_t rows, size_t row_bytes) {
+  Recording* step = recording();
+  if (step == nullptr) {
+    device::move(target + row * row_bytes, source, rows * row_bytes);
+    return;
+  }
+  const uint64_t shift = step->moving(row, target_rows - rows + 1);
+  const uintptr_t places = reinterpret_cast<uintptr_t>(target) | reinterpret_cast<uintptr_t>(source);
+  if ((places | row_bytes) % sizeof(uint32_t) == 0) {
+    const size_t width = row_bytes / sizeof(uint32_t);
+    for_each("copyRows", copy_rows_kernel<uint32_t>, rows * width, reinterpret_cast<uint32_t*>(target),
+             reinterpret_cast<const uint32_t*>(source), rows * width, width, step->position(), shift);
+  } else {
+    for_each("copyRows", copy_rows_kernel<uint8_t>, rows * row_bytes, target, source, rows * row_bytes, row_bytes,
+             step->position(), shift);
+  }
 }
 
 void rms_norm(const float* x, const void* weight, DType type, float* out, size_t T, size_t H, double eps, double offset) {
@@ -207,10 +244,15 @@ void layer_norm(const float* x, const void* weight, DType weight_type, const voi
                out, H, eps);
 }
 
-void rope(float* x, const float* table, size_t T, size_t heads, size_t head_dim, size_t sequences, size_t start, size_t R,
-          bool interleaved) {
-  const size_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : R / 2;
-  for_each("rope", rope_kernel, T * heads * (R / 2), x, table, T, heads, head_dim, T / sequences, start, R, step, apart);
+void rope(float* x, const float* table, size_t positions, size_t T, size_t heads, size_t head_dim, size_t sequences,
+          size_t start, size_t R, bool interleaved) {
+  const size_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : R / 2, length = T / sequences;
+  const uint32_t* position = nullptr;
+  if (Recording* recorded = recording()) {
+    position = recorded->position();
+    start = recorded->moving(start, positions - length + 1);
+  }
+  for_each("rope", rope_kernel, T * heads * (R / 2), x, table, T, heads, head_dim, length, position, start, R, step, apart);
 }
 
 void gated_activation(const float* gate, const float* up, float* out, size_t n, Activation activation) {

@@ -6,6 +6,7 @@
 #include "kernels.h"
 #include "memory.h"
 #include "products.h"
+#include "recording.h"
 
 namespace salient {
 namespace {
@@ -23,6 +24,7 @@ uint32_t* counters() {
   static uint32_t* words = nullptr;
   const std::lock_guard lock(mutex);
   if (words == nullptr) {
+    const Unrecorded scope;
     const DeviceMemory memory = take_device_memory(cuda::kCounters * sizeof(uint32_t));  // never given back
     device::fill(memory.data, 0, cuda::kCounters * sizeof(uint32_t));
     words = reinterpret_cast<uint32_t*>(memory.data);
@@ -55,25 +57,17 @@ void accumulate_gram(const float* x, float* gram, size_t T, size_t K) { gram_pro
 
 struct Packed {
   cuda::PackedLayout layout;
-  DeviceMemory memory;
+  std::shared_ptr<Temporary<uint8_t>> memory;
 };
 
 Packed* pack(const uint8_t* codes, const float* scales, const uint8_t* zeros, const Grid& grid, size_t N, size_t K) {
   const cuda::PackedLayout layout = cuda::packed_layout(size_of(N, "outputs"), size_of(K, "inputs"), grid.group, grid.bits);
-  auto packed = std::make_unique<Packed>(Packed{layout, take_device_memory(layout.bytes)});
-  try {
-    cuda::pack(layout, codes, scales, zeros, packed->memory.data);
-  } catch (...) {
-    give_device_memory(std::move(packed->memory));
-    throw;
-  }
+  auto packed = std::make_unique<Packed>(Packed{layout, std::make_shared<Temporary<uint8_t>>(layout.bytes)});
+  cuda::pack(layout, codes, scales, zeros, packed->memory->data());
   return packed.release();
 }
 
-void free_packed(Packed* packed) {
-  give_device_memory(std::move(packed->memory));
-  delete packed;
-}
+void free_packed(Packed* packed) { delete packed; }
 
 size_t packed_bytes(const Packed* packed) { return packed->layout.bytes; }
 
@@ -83,8 +77,9 @@ size_t packed_inputs(const Packed* packed) { return packed->layout.K; }
 void packed_linear(const Packed* packed, const float* x, const float* bias, float* y, size_t T) {
   using enum cuda::Element;
   const uint32_t tokens = size_of(T, "tokens");
+  if (Recording* step = recording()) step->hold(packed->memory);
   const Room room(cuda::packed_linear_workspace(packed->layout, F32, tokens));
-  cuda::packed_linear(packed->layout, packed->memory.data, x, F32, bias, y, F32, tokens, room);
+  cuda::packed_linear(packed->layout, packed->memory->data(), x, F32, bias, y, F32, tokens, room);
 }
 
 void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& shape) {
@@ -102,6 +97,17 @@ void attention(const float* q, const float* k, const float* v, float* out, const
   mine.softcap = shape.softcap;
   const Temporary<float> slopes(shape.slopes, shape.slopes == nullptr ? 0 : shape.heads);
   mine.slopes = shape.slopes == nullptr ? nullptr : slopes.data();
+  if (Recording* step = recording()) {
+    const bool whole = shape.query_start == step->recorded_position() && shape.keys == shape.query_start + 1;
+    if (shape.sequences == 1 && shape.queries == 1 && whole) {
+      const uint32_t capacity = size_of(shape.capacity, "keys");
+      step->moving(shape.query_start, capacity);
+      const Room room(cuda::decode_attention_workspace(mine, capacity));
+      cuda::decode_attention(q, k, v, out, cuda::Element::F32, mine, step->length(), capacity, room);
+      return;
+    }
+    step->refuse("its attention is not that of one token over all before it");
+  }
   const Room room(cuda::attention_workspace(mine));
   cuda::attention(q, k, v, out, cuda::Element::F32, mine, room);
 }

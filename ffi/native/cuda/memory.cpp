@@ -12,6 +12,7 @@
 #include "../abi/objects.h"
 #include "device.h"
 #include "memory.h"
+#include "recording.h"
 
 namespace salient {
 namespace {
@@ -68,38 +69,55 @@ void free_kept() {
        size_text(bytes).c_str(), size_text(left).c_str(), size_text(total).c_str(), size_text(allocated.load()).c_str());
 }
 
-}  // namespace
+// What a block of at least `bytes` has, and may have at most: a large one may waste an eighth of itself, a small one half.
+struct Wanted {
+  size_t least, most;
+};
+Wanted wanted_for(size_t bytes) {
+  const size_t least = round_up(bytes == 0 ? 1 : bytes, bytes < kLarge ? kStep : kLargeStep);
+  if (least < bytes) out_of_memory(bytes);
+  return {least, least < kLarge ? 2 * least : least + least / 8};
+}
 
-DeviceMemory take_device_memory(size_t bytes) {
+DeviceMemory take_shared(size_t bytes) {
   Cache& all = cache();
-  const size_t step = bytes < kLarge ? kStep : kLargeStep, wanted = round_up(bytes == 0 ? 1 : bytes, step);
-  if (wanted < bytes) out_of_memory(bytes);
+  const Wanted wanted = wanted_for(bytes);
   {
     const std::lock_guard lock(all.mutex);
-    const auto found = all.blocks.lower_bound(wanted);
-    // A large block may waste an eighth of itself, a small one half.
-    const size_t most = wanted < kLarge ? 2 * wanted : wanted + wanted / 8;
-    if (found != all.blocks.end() && found->first <= most) {
-      DeviceMemory memory{found->second.data, found->first, std::move(found->second.mark)};
+    const auto found = all.blocks.lower_bound(wanted.least);
+    if (found != all.blocks.end() && found->first <= wanted.most) {
+      DeviceMemory memory{found->second.data, found->first, std::move(found->second.mark), nullptr};
       all.bytes -= found->first;
       all.blocks.erase(found);
       return memory;
     }
   }
-  void* data = device::allocate(wanted);
+  void* data = device::allocate(wanted.least);
   if (data == nullptr) {
     free_kept();
-    data = device::allocate(wanted);
+    data = device::allocate(wanted.least);
     if (data == nullptr) out_of_memory(bytes);
   }
   const std::lock_guard lock(all.mutex);
-  all.taken += wanted;
+  all.taken += wanted.least;
   all.peak = std::max(all.peak, all.taken);
-  return {static_cast<uint8_t*>(data), wanted, nullptr};
+  return {static_cast<uint8_t*>(data), wanted.least, nullptr, nullptr};
+}
+
+}  // namespace
+
+DeviceMemory take_device_memory(size_t bytes) {
+  const Recording* step = recording();
+  return step == nullptr ? take_shared(bytes) : step->arena().take(bytes);
 }
 
 void give_device_memory(DeviceMemory memory) noexcept {
   if (memory.data == nullptr) return;
+  if (memory.arena != nullptr) {
+    const std::shared_ptr<Arena> arena = std::move(memory.arena);
+    arena->give(std::move(memory));
+    return;
+  }
   Cache& all = cache();
   bool kept = false;
   try {
@@ -121,19 +139,74 @@ void give_device_memory(DeviceMemory memory) noexcept {
   if (!kept) device::free(memory.data);
 }
 
-Block::Block(size_t bytes, bool zeroed) : bytes_(bytes) {
-  DeviceMemory memory = take_device_memory(bytes);
-  data_ = memory.data;
-  capacity_ = memory.capacity;
-  extra_ = std::move(memory.mark);
-  count_allocated(bytes);
-  if (zeroed) device::fill(data_, 0, bytes);
+Arena::~Arena() {
+  for (DeviceMemory& memory : all_) give_device_memory(std::move(memory));
 }
 
-Block::~Block() {
-  count_freed(bytes_);
-  give_device_memory({data_, capacity_, nullptr});
+DeviceMemory Arena::take(size_t bytes) {
+  const Wanted wanted = wanted_for(bytes);
+  const std::lock_guard lock(mutex_);
+  const auto found = free_.lower_bound(wanted.least);
+  DeviceMemory memory{nullptr, 0, nullptr, nullptr};
+  if (found != free_.end() && found->first <= wanted.most) {
+    memory.data = found->second;
+    memory.capacity = found->first;
+    free_.erase(found);
+  } else {
+    all_.reserve(all_.size() + 1);
+    memory = take_shared(bytes);
+    bytes_ += memory.capacity;
+    all_.push_back(memory);
+  }
+  living_ += memory.capacity;
+  memory.arena = shared_from_this();
+  return memory;
 }
+
+void Arena::give(DeviceMemory memory) noexcept {
+  const std::lock_guard lock(mutex_);
+  living_ -= memory.capacity;
+  try {
+    free_.emplace(memory.capacity, memory.data);
+  } catch (...) {  // it is not used again, and given back with the rest
+  }
+}
+
+size_t Arena::idle_bytes() {
+  const std::lock_guard lock(mutex_);
+  return bytes_ - living_;
+}
+
+void move_on_device(void* target, const void* source, size_t bytes) {
+  device::move(target, source, bytes);
+  if (simt::tape != nullptr) simt::tape->push_back([=] { device::move(target, source, bytes); });
+}
+
+void fill_on_device(void* data, int byte, size_t bytes) {
+  device::fill(data, byte, bytes);
+  if (simt::tape != nullptr) simt::tape->push_back([=] { device::fill(data, byte, bytes); });
+}
+
+void read_back(void* host, const void* data, size_t bytes) {
+  if (Recording* step = recording()) step->refuse("it reads values back to the host");
+  device::download(host, data, bytes);
+}
+
+Block::Block(size_t bytes, bool zeroed) : bytes_(bytes) {
+  // Looked after by the pointer, so that it is given back whatever happens here.
+  const auto give = [](DeviceMemory* memory) {
+    give_device_memory(std::move(*memory));
+    delete memory;
+  };
+  const std::shared_ptr<DeviceMemory> memory(new DeviceMemory(take_device_memory(bytes)), give);
+  data_ = memory->data;
+  capacity_ = memory->capacity;
+  extra_ = memory;
+  if (zeroed) fill_on_device(data_, 0, bytes);
+  count_allocated(bytes);
+}
+
+Block::~Block() { count_freed(bytes_); }
 
 size_t allocated_bytes() { return allocated.load(); }
 void count_allocated(size_t bytes) { allocated += bytes; }
@@ -157,8 +230,10 @@ void trim_memory() {
 }
 
 bool tensors_are_host_memory() { return false; }
-void copy_in(void* tensor, const void* host, size_t bytes) { device::upload(tensor, host, bytes); }
-void copy_out(void* host, const void* tensor, size_t bytes) { device::download(host, tensor, bytes); }
-void copy_within(void* target, const void* source, size_t bytes) { device::move(target, source, bytes); }
+void copy_in(void* tensor, const void* host, size_t bytes) {
+  if (Recording* step = recording()) step->refuse("it uploads values");
+  device::upload(tensor, host, bytes);
+}
+void copy_out(void* host, const void* tensor, size_t bytes) { read_back(host, tensor, bytes); }
 
 }  // namespace salient

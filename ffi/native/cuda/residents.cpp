@@ -5,6 +5,7 @@
 
 #include "../abi/objects.h"
 #include "device.h"
+#include "recording.h"
 
 namespace salient {
 namespace {
@@ -18,10 +19,21 @@ Copies& copies() {
   return *instance;
 }
 
+// Whether it is in the host's memory still.
+bool is_view(const Tensor& tensor) { return tensor.file != nullptr && tensor.block == nullptr && tensor.bytes > 0; }
+
 }  // namespace
 
 TensorRef resident(TensorRef tensor) {
-  if (tensor->file == nullptr || tensor->block != nullptr || tensor->bytes == 0) return tensor;
+  if (Recording* step = recording()) {
+    step->hold(tensor->block);
+    if (!is_view(*tensor)) return tensor;
+    const Unrecorded scope;  // a copy is made once
+    TensorRef copy = resident(std::move(tensor));
+    step->hold(copy->block);
+    return copy;
+  }
+  if (!is_view(*tensor)) return tensor;
   Copies& all = copies();
   // Held while the copy is made: two threads that need one view would make two.
   const std::lock_guard lock(all.mutex);
@@ -30,7 +42,7 @@ TensorRef resident(TensorRef tensor) {
   copy->block = std::make_shared<Block>(copy->bytes);
   copy->data = copy->block->data();
   copy->file = tensor->file;
-  device::stage(copy->data, tensor->data, copy->bytes, static_cast<device::Mark*>(copy->block->extra().get()));
+  device::stage(copy->data, tensor->data, copy->bytes, static_cast<const DeviceMemory*>(copy->block->extra().get())->mark.get());
   std::erase_if(all.views, [](const std::weak_ptr<Tensor>& view) { return view.expired(); });
   all.views.push_back(tensor);
   tensor->copy = copy;

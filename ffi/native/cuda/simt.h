@@ -11,6 +11,8 @@
 //   with <<<>>>. Everything runs in simt::stream(), so launches are in order. Arguments are converted to the
 //   kernel's parameter types. A failed launch throws Failure with the name and the shape of the launch. More
 //   than 48 KiB of dynamic shared memory is asked for by launch itself.
+// - A launch may be recorded and done again with the same grid and arguments (recording.h). So what changes from one step of
+//   decoding to the next must be read from device memory, and no other memory than that of the call's may be kept.
 // - Static shared memory: `__shared__ float tile[32][33];`. Dynamic: `SIMT_DYNAMIC_SHARED(float, tile);` gives
 //   `float* tile`, 16-byte aligned (128 bytes with the macro's third word, e.g. for swizzled tiles).
 //   Emulated dynamic shared memory is NaN at the start of each block.
@@ -31,6 +33,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tape.h"
+
 #if !defined(SALIENT_EMULATED)
 
 #include <cuda_runtime.h>
@@ -39,11 +43,18 @@ namespace simt {
 
 using Stream = cudaStream_t;
 
-// The stream that launches of this thread go to: the library's, unless a StreamScope says otherwise.
+// The stream that launches of this thread go to: the library's, unless they are being captured (device::capture).
 Stream stream();
 
 // Throws Failure where the launch named `name` failed.
 void check_launch(cudaError_t result, const char* name, dim3 grid, dim3 block, size_t shared);
+
+template <class... Parameters>
+void launch_now(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
+                Parameters... values) {
+  kernel<<<grid, block, shared, stream()>>>(values...);
+  check_launch(cudaGetLastError(), name, grid, block, shared);
+}
 
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
@@ -52,8 +63,11 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
     check_launch(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
                  name, grid, block, shared);
   }
-  kernel<<<grid, block, shared, stream()>>>(static_cast<Parameters>(arguments)...);
-  check_launch(cudaGetLastError(), name, grid, block, shared);
+  launch_now<Parameters...>(name, kernel, grid, block, shared, static_cast<Parameters>(arguments)...);
+  if (tape == nullptr) return;
+  tape->push_back([=, ... values = static_cast<Parameters>(arguments)] {
+    launch_now<Parameters...>(name, kernel, grid, block, shared, values...);
+  });
 }
 
 }  // namespace simt

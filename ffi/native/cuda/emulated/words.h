@@ -72,6 +72,10 @@ template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
             Arguments&&... arguments) {
   run(name, grid, block, shared, [&] { kernel(static_cast<Parameters>(arguments)...); });
+  if (tape == nullptr) return;
+  tape->push_back([=, ... values = static_cast<Parameters>(arguments)] {
+    run(name, grid, block, shared, [&] { kernel(values...); });
+  });
 }
 
 template <class T>
