@@ -18,7 +18,8 @@ import type { Activation } from "./activation.ts";
 import type { ActivationFormat } from "./activation_format.ts";
 import type { AttentionShape } from "./attention_shape.ts";
 import type { AffineGrid } from "./grid.ts";
-import type { StepPlace, StepRecording } from "./recorded_step.ts";
+import type { RecordStep } from "./recorded_step.ts";
+import type { MappedFile } from "./mapped_file.ts";
 import type { RopeShape } from "./rope_shape.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
@@ -33,20 +34,9 @@ export type {
   GramFactor,
 } from "./compensation.ts";
 export { type AffineGrid, maxCode } from "./grid.ts";
-export type { RecordedStep, StepPlace, StepRecording } from "./recorded_step.ts";
+export type { MappedFile } from "./mapped_file.ts";
+export type { RecordedStep, RecordStep, StepPlace, StepRecording } from "./recorded_step.ts";
 export type { RopeShape } from "./rope_shape.ts";
-
-/** A file that the backend has mapped. Tensors made from it are views and keep it open. */
-export interface MappedFile extends Disposable {
-  /** Path as given. */
-  readonly path: string;
-  /** Length of the file in bytes. */
-  readonly byteLength: number;
-  /** A view of `byteLength(dtype, shape)` bytes from `offset`; checked against the file's length. */
-  tensor(offset: number, dtype: DType, shape: readonly number[]): Tensor;
-  /** Lets the system drop the pages of this range from memory; views stay valid. */
-  release(offset: number, length: number): void;
-}
 
 /** A quantized weight as plain integers. Owned by whoever holds it: dispose all three tensors. */
 export interface QuantizedWeight extends Disposable {
@@ -336,20 +326,8 @@ export interface Backend extends Ops, Disposable {
   readonly name: string;
   /** Version, instruction set and threads, for people. */
   readonly detail: string;
-  /**
-   * Runs a step of decoding and records its operations, so that it can be run again for other tokens and positions by one
-   * call: where launching operations takes longer than the operations do. Only backends that gain by it have this.
-   *
-   * The step is one of one token of one sequence, `place`. What moves with it: the id of its first `embed`; and, keeping
-   * their distance to the position, the ids of every further `embed`, `start` of `rope`, `row` of `copyRows`, and `queryStart`
-   * and `keyLength` of `attention`, which sees all keys up to the position. Everything else that operations are given is
-   * fixed. A step that reads values back, or uploads some, cannot be recorded; it is run all the same. Operations that are
-   * called meanwhile, but not from within `run`, are no part of it.
-   */
-  recordStep?<Result>(
-    place: StepPlace,
-    run: () => Promise<Result>,
-  ): Promise<StepRecording<Result>>;
+  /** Records a step of decoding; only in backends where launching operations costs as much as they do. */
+  readonly recordStep?: RecordStep;
   /** Maps a file for reading. The caller has checked that it may read it. */
   mapFile(path: string): MappedFile;
   /** Highest resident set size of this process so far, in bytes. */

@@ -34,3 +34,18 @@ export interface StepRecording<Result> {
   /** Why it cannot, for people. */
   readonly refusal: string | undefined;
 }
+
+/**
+ * Runs a step of decoding and records its operations, so that it can be run again for other tokens and positions by one
+ * call: where launching operations takes longer than the operations do.
+ *
+ * The step is one of one token of one sequence, at `place`. What moves with it: the id of its first `embed`; and, keeping
+ * their distance to the position, the ids of every further `embed`, `start` of `rope`, `row` of `copyRows`, and `queryStart`
+ * and `keyLength` of `attention`, which sees all keys up to the position. Everything else that operations are given is
+ * fixed. A step that reads values back, or uploads some, cannot be recorded; it is run all the same. Operations that are
+ * called meanwhile, but not from within `run`, are no part of it.
+ */
+export type RecordStep = <Result>(
+  place: StepPlace,
+  run: () => Promise<Result>,
+) => Promise<StepRecording<Result>>;

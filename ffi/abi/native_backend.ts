@@ -49,7 +49,7 @@ export function createNativeBackend(
     ...packingOps(session),
     ...(options.recordsSteps === true
       ? { recordStep: (place, run) => recordStep(session, place, run) }
-      : {}) satisfies Pick<Backend, "recordStep">,
+      : {},
     mapFile: (path) => new NativeFile(session, path),
     allocatedBytes: () => session.allocatedBytes(),
     peakRssBytes: () => memory("peakRssBytes")[1] ?? 0,
