@@ -11,7 +11,7 @@ import { gradientOps } from "./gradient_ops.ts";
 import { layerOps } from "./layer_ops.ts";
 import { NativeFile } from "./native_file.ts";
 import { packingOps } from "./packing_ops.ts";
-import { recordStep } from "./record_step.ts";
+import { stepRecorder } from "./record_step.ts";
 import { quantizationOps } from "./quantization_ops.ts";
 import { rowOps } from "./row_ops.ts";
 import { NativeSession } from "./session.ts";
@@ -47,9 +47,7 @@ export function createNativeBackend(
     ...compensationOps(session),
     ...gradientOps(session),
     ...packingOps(session),
-    ...(options.recordsSteps === true
-      ? { recordStep: (place, run) => recordStep(session, place, run) }
-      : {},
+    ...options.recordsSteps === true ? { recordStep: stepRecorder(session) } : {},
     mapFile: (path) => new NativeFile(session, path),
     allocatedBytes: () => session.allocatedBytes(),
     peakRssBytes: () => memory("peakRssBytes")[1] ?? 0,

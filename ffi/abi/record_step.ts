@@ -6,6 +6,7 @@
 
 import {
   type RecordedStep,
+  type RecordStep,
   SalientError,
   type StepPlace,
   type StepRecording,
@@ -14,8 +15,12 @@ import { Checks } from "./checks.ts";
 import type { OwnedHandle } from "./owned_handle.ts";
 import type { NativeSession } from "./session.ts";
 
-/** Runs a step and records what it does; see `Backend.recordStep`. */
-export async function recordStep<Result>(
+/** Makes `Backend.recordStep` on a session's library. */
+export function stepRecorder(session: NativeSession): RecordStep {
+  return (place, run) => recordStep(session, place, run);
+}
+
+async function recordStep<Result>(
   session: NativeSession,
   { id, position }: StepPlace,
   run: () => Promise<Result>,
