@@ -31,7 +31,11 @@ export type {
   PackedWeight,
   QuantizedWeight,
   RangedWeight,
+  RecordedStep,
+  RecordStep,
   RopeShape,
+  StepPlace,
+  StepRecording,
   TensorSummary,
   Weight,
 } from "./core/backend.ts";
