@@ -53,6 +53,7 @@ simt_switch:
 namespace simt {
 
 Place place;
+size_t most_shared = kSharedOfEvery;
 
 namespace {
 
@@ -82,13 +83,14 @@ struct Stack {
   }
 };
 
-enum class State { Unstarted, Ready, AtBlock, AtWarp, Ended };
+enum class State { Unstarted, Ready, AtBlock, AtWarp, AtCondition, Ended };
 
 struct Thread {
   State state = State::Unstarted;
   Stack* stack = nullptr;
   unsigned parity = 0;
   unsigned mask = 0;  // that it waits for
+  const std::function<bool()>* condition = nullptr;
 };
 
 struct Warp {
@@ -214,6 +216,7 @@ void run_block() {
     bool moved = false;
     for (size_t i = 0; i < count; i++) {
       Thread& thread = block.threads[i];
+      if (thread.state == State::AtCondition && (*thread.condition)()) thread.state = State::Ready;
       if (thread.state != State::Ready && thread.state != State::Unstarted) continue;
       moved = true;
       if (thread.state == State::Unstarted) thread.stack = take_stack();
@@ -230,6 +233,9 @@ void run_block() {
     if (!moved) {
       if (block.arrived > 0 && block.ended > 0) stuck("some threads ended and others wait at a barrier");
       if (block.arrived > 0) stuck("a barrier that only some threads reached");
+      for (const Thread& thread : block.threads) {
+        if (thread.state == State::AtCondition) stuck("threads wait for a phase of an mbarrier that does not end");
+      }
       stuck("lanes wait for lanes that do not come");
     }
   }
@@ -241,8 +247,8 @@ void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::funct
   const std::lock_guard lock(running);
   const size_t count = static_cast<size_t>(size.x) * size.y * size.z;
   block.name = name;
-  // The limits of every GPU of the supported generations.
-  if (count == 0 || count > 1024 || size.z > 64 || shared > 99 * 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
+  // The limits of every GPU of the supported generations, but for kernels of one that has more shared memory.
+  if (count == 0 || count > 1024 || size.z > 64 || shared > most_shared || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
       grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffff) {
     std::fprintf(stderr, "Kernel %s cannot be launched: grid [%u, %u, %u], block [%u, %u, %u], %zu bytes shared\n", name,
                  grid.x, grid.y, grid.z, size.x, size.y, size.z, shared);
@@ -292,6 +298,18 @@ void warp_barrier(unsigned mask) {
   block.warps[w].arrived |= 1u << (i % 32);
   release_warp(w);
   if (thread.state == State::Ready) return;
+  to_scheduler(thread);
+  set_place(i);
+}
+
+size_t dynamic_bytes() { return dynamic.size() - 128; }
+
+void wait_until(const std::function<bool()>& condition) {
+  if (condition()) return;
+  const size_t i = block.current;
+  Thread& thread = block.threads[i];
+  thread.condition = &condition;
+  thread.state = State::AtCondition;
   to_scheduler(thread);
   set_place(i);
 }

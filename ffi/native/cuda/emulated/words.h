@@ -12,6 +12,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(n) __attribute__((aligned(n)))
 // One kernel runs at a time, one block after the other: what a block shares can be static.
 #define __shared__ static
@@ -61,6 +62,12 @@ extern Place place;  // of the thread that runs
 // Runs body once for each thread of each block.
 void run(const char* name, dim3 grid, dim3 block, size_t shared, const std::function<void()>& body);
 unsigned char* dynamic_shared();
+size_t dynamic_bytes();
+// Bytes of shared memory that a launch may ask for: what every GPU has, unless a kernel of one that has more sets it.
+constexpr size_t kSharedOfEvery = 99 * 1024;
+extern size_t most_shared;
+// Returns when the condition holds; others run meanwhile.
+void wait_until(const std::function<bool()>& condition);
 void block_barrier();
 void warp_barrier(unsigned mask);
 unsigned lane();

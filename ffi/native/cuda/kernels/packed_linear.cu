@@ -2,6 +2,8 @@
 #include "packed_linear_launch.h"
 #include "prepare_rows.h"
 #include "tensor_product.h"
+#include "thresholds.h"
+#include "wgmma_packed.h"
 
 #include <algorithm>
 
@@ -10,8 +12,6 @@ namespace {
 
 // To be tuned on a device; the products are right whatever they are.
 
-// Tokens up to which weights are dequantized in registers. More: once to fp16 in memory, then a plain product.
-constexpr u32 kFusedTokens = 128;
 // Blocks that should be there for each multiprocessor before the inputs are no longer split among blocks.
 constexpr u32 kBlocksEach = 3;
 // Chunks that a group of warps should have at least.
@@ -33,7 +33,7 @@ struct Plan {
 
 Plan plan_of(const PackedLayout& l, Element x_type, u32 T) {
   Plan plan{};
-  plan.fused = T <= kFusedTokens;
+  plan.fused = T <= thresholds.fused_tokens;
   plan.half = plan.fused && x_type == Element::BF16 ? Element::BF16 : Element::F16;
   const bool straight = l.units_of_group * kUnit == l.group || l.groups == 1;
   plan.width = plan.fused ? l.chunks * kChunk : static_cast<u32>(round_up(l.K, 8));
@@ -61,12 +61,15 @@ Plan plan_of(const PackedLayout& l, Element x_type, u32 T) {
 }  // namespace
 
 size_t packed_linear_workspace(const PackedLayout& layout, Element x_type, uint32_t T) {
-  return T == 0 || layout.N == 0 || layout.K == 0 ? 0 : plan_of(layout, x_type, T).bytes();
+  if (T == 0 || layout.N == 0 || layout.K == 0) return 0;
+  if (wgmma_packed_serves(layout, T)) return wgmma_packed_workspace(layout, x_type, T);
+  return plan_of(layout, x_type, T).bytes();
 }
 
 void packed_linear(const PackedLayout& l, const void* data, const void* x, Element x_type, const float* bias, void* y,
                    Element y_type, uint32_t T, const Workspace& workspace) {
   if (T == 0 || l.N == 0) return;
+  if (wgmma_packed_serves(l, T)) return wgmma_packed_linear(l, data, x, x_type, bias, y, y_type, T, workspace);
   const Plan plan = plan_of(l, x_type, T);
   auto* memory = static_cast<unsigned char*>(workspace.data);
   float* scales = plan.scale_bytes > 0 ? reinterpret_cast<float*>(memory + plan.x_bytes) : nullptr;

@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(kThreads) prepare(const void* rows, Element ty
     const u32 k = i / s.padded_group * s.group + i % s.padded_group;
     const bool there = i % s.padded_group < s.group && i / s.padded_group * s.group < s.K && k < s.K;
     const float value = there ? load_element(rows, type, row * s.K + k) * factor : 0.0f;
-    out[row * s.width + i] = static_cast<uint16_t>(out_type == Element::F16 ? f16_of(value) : bf16_of(value));
+    out[row * s.width + (s.interleaved ? interleaved_place(i) : i)] = static_cast<uint16_t>(out_type == Element::F16 ? f16_of(value) : bf16_of(value));
   }
 }
 

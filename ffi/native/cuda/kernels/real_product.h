@@ -2,6 +2,7 @@
 #pragma once
 
 #include "elements.h"
+#include "thresholds.h"
 
 namespace salient::cuda {
 
@@ -19,8 +20,7 @@ struct RealProduct {
 
 // Tiles of 128 x 128 of y.
 void real_product(const RealProduct& product);
-// For at most kFewRows rows of x: reads w once, a warp for four outputs.
-constexpr u32 kFewRows = 8;
+// For at most kFewRows (thresholds.h) rows of x: reads w once, a warp for four outputs.
 void few_rows_product(const RealProduct& product);
 
 }  // namespace salient::cuda

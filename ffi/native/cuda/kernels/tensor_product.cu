@@ -8,6 +8,8 @@
 
 #include "library_product.h"
 #include "multiprocessors.h"
+#include "thresholds.h"
+#include "wgmma_product.h"
 
 namespace salient::cuda {
 namespace {
@@ -24,9 +26,6 @@ struct TypeS8 {
   using Sum = int;
   static __device__ __forceinline__ void mma(int (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) { mma_s8(d, a, b); }
 };
-
-// Tokens from which cuBLASLt is asked first, where it is there. To be tuned on a device.
-constexpr u32 kLibraryTokens = 16;
 
 constexpr u32 kStageBytes = 128;  // of a row
 constexpr int kStages = 3;
@@ -168,7 +167,9 @@ void launch_type(const TensorProduct& p) {
 
 void tensor_product(Element type, const TensorProduct& p) {
   if (p.T == 0 || p.N == 0) return;
-  if (p.T >= kLibraryTokens && library_product(type, p)) return;
+  if (p.T >= thresholds.wgmma_product_tokens && wgmma_product(type, p)) return;
+  if (p.T >= thresholds.library_tokens && library_product(type, p)) return;
+  if (p.T >= thresholds.wgmma_alone_tokens && wgmma_product(type, p)) return;
   if (type == Element::F16) launch_type<TypeF16>(p);
   else if (type == Element::BF16) launch_type<TypeBf16>(p);
   else launch_type<TypeS8>(p);
