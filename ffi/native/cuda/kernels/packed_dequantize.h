@@ -1,7 +1,22 @@
-// From a word of codes to the A operand of a product, in registers: q - zero as fp16 or bf16, which is exact.
+// From a lane's words of codes to the A operand of a product, in registers: q - zero as fp16 or bf16, which is exact.
 //
-// A number's bits are put under an exponent at which its last mantissa bit counts 1 (or 1/16), and what the exponent
-// stands for is subtracted together with the zero point. Scales come later, on fp32 sums: no weight is rounded.
+// A code's bits are put under an exponent at which its last bit counts 1: (word & mask) | magic is 2^m + q 2^p where
+// the code stands p bits above the end of a mantissa of m bits. One fused multiply-add makes q - z of it, times 2^-p
+// less (2^m 2^-p + z), without rounding. fp16 (m = 10) takes codes at any place of the lower ten bits of a half
+// word as they are, bf16 (m = 7) of seven; what lies higher is shifted down first, both halves at once. Scales come
+// later, on fp32 sums: no weight is rounded.
+//
+// Instructions of a lane for its 32 codes of a chunk, and those for the constants of a tile's chunk:
+//
+//   bits         logic  fma  shifts  other    a code   constants
+//   2   fp16        16   16      2              1.06           4
+//       bf16        16   16      6              1.19           4
+//   3   fp16        16   16      3   2 logic    1.16           7
+//       bf16        16   16      6   2 logic    1.25           6
+//   4   fp16        16   16      4              1.13           2
+//       bf16        16   16     12              1.38           2
+//   8   fp16             16         16 prmt     1.00           2
+//       bf16             32         48 prmt     2.50           2
 #pragma once
 
 #include "warp_ops.h"
@@ -9,58 +24,142 @@
 namespace salient::cuda {
 
 struct HalfF16 {
+  static constexpr u32 one = 0x3c00, whole = 0x6400, exponent = 0x400;  // 1; 2^10; a step of the exponent
   static __device__ __forceinline__ void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) { mma_f16(d, a, b); }
+  static __device__ __forceinline__ u32 fma(u32 a, u32 b, u32 c) { return fma_f16x2(a, b, c); }
 };
 struct HalfBf16 {
+  static constexpr u32 one = 0x3f80, whole = 0x4300, exponent = 0x80;  // 1; 2^7; a step of the exponent
   static __device__ __forceinline__ void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) { mma_bf16(d, a, b); }
+  static __device__ __forceinline__ u32 fma(u32 a, u32 b, u32 c) { return fma_bf16x2(a, b, c); }
 };
 
-// What dequantizing needs of a group: `row[0]` for row g, `row[1]` for row g + 8.
+constexpr u32 kBothHalves = 0x00010001u;
+
+// -(2^m 2^-p + z) in both halves; z below 2^m 2^-p.
+template <class Half, int p>
+__device__ __forceinline__ u32 minus_zero(u32 z) {
+  return z * (kBothHalves << p) + (0x8000u + Half::whole - p * Half::exponent) * kBothHalves;
+}
+
+// q - z of the codes p bits above the ends of a word's halves; `minus` is minus_zero<Half, p>(z).
+template <class Half, int bits, int p>
+__device__ __forceinline__ u32 pair_at(u32 word, u32 minus) {
+  constexpr u32 kMask = ((1u << bits) - 1) * (kBothHalves << p);
+  return Half::fma(masked<kMask, Half::whole * kBothHalves>(word), (Half::one - p * Half::exponent) * kBothHalves, minus);
+}
+
+// What dequantizing needs of a group: constants of row g (from z0) and of row g + 8 (z1). registers() gives registers 0 to
+// 3 of a step of a unit from the lane's words: of the chunk, or of the unit with bytes.
 template <class Half, int container>
 struct ZeroPoints;
-// Registers 0 to 3 of step `step` of a unit from the lane's words of that unit (2 with 4 bits, 4 with bytes).
 
-template <>
-struct ZeroPoints<HalfF16, 4> {
-  u32 row[2];
-  __device__ __forceinline__ ZeroPoints(u32 z0, u32 z1) {
-    row[0] = 0x64006400u | z0 | z0 << 16;       // 1024 + z
-    row[1] = 0xd400d400u | z1 << 4 | z1 << 20;  // -(64 + z)
+template <class Half>
+struct ZeroPoints<Half, 2> {
+  static constexpr bool wide = Half::exponent == 0x400;  // the mantissa holds four codes, else two
+  u32 low[2], high[2];
+  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+    low[0] = minus_zero<Half, 0>(z0), low[1] = minus_zero<Half, 2>(z0);
+    high[0] = minus_zero<Half, wide ? 4 : 0>(z1), high[1] = minus_zero<Half, wide ? 6 : 2>(z1);
   }
-  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int step) const {
-    const u32 low = words[step], high = low >> 8;
-    constexpr u32 kSixteenth = 0x2c002c00u;
-    a[0] = sub_f16x2(masked<0x000f000fu, 0x64006400u>(low), row[0]);
-    a[1] = fma_f16x2(masked<0x00f000f0u, 0x64006400u>(low), kSixteenth, row[1]);
-    a[2] = sub_f16x2(masked<0x000f000fu, 0x64006400u>(high), row[0]);
-    a[3] = fma_f16x2(masked<0x00f000f0u, 0x64006400u>(high), kSixteenth, row[1]);
+  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int unit, int step) const {
+    const u32 word = words[unit] >> 8 * step, above = wide ? word : words[unit] >> (8 * step + 4);
+    a[0] = pair_at<Half, 2, 0>(word, low[0]);
+    a[1] = pair_at<Half, 2, wide ? 4 : 0>(above, high[0]);
+    a[2] = pair_at<Half, 2, 2>(word, low[1]);
+    a[3] = pair_at<Half, 2, wide ? 6 : 2>(above, high[1]);
+  }
+};
+
+// Slots of slot_of_pair, in the order in which steps and registers take them. The three words are shifted by different
+// numbers of bits, so that their bits 15 come to lie side by side.
+template <>
+struct ZeroPoints<HalfF16, 3> {
+  u32 z0_0, z0_3, z1_6, z1_1, z1_4, z1_2, z1_5;
+  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+    z0_0 = minus_zero<HalfF16, 0>(z0), z0_3 = minus_zero<HalfF16, 3>(z0), z1_6 = minus_zero<HalfF16, 6>(z1);
+    z1_1 = minus_zero<HalfF16, 1>(z1), z1_4 = minus_zero<HalfF16, 4>(z1);
+    z1_2 = minus_zero<HalfF16, 2>(z1), z1_5 = minus_zero<HalfF16, 5>(z1);
+  }
+  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int unit, int step) const {
+    const u32 s0 = words[0] >> 9, s1 = words[1] >> 8, s2 = words[2] >> 7;
+    const u32 first = unit == 1 ? words[1 + step] : step == 0 ? words[0] : s0;
+    a[0] = pair_at<HalfF16, 3, 0>(first, z0_0);
+    a[2] = pair_at<HalfF16, 3, 3>(first, z0_3);
+    if (unit == 0 && step == 0) {
+      a[1] = pair_at<HalfF16, 3, 6>(words[0], z1_6);
+      a[3] = pair_at<HalfF16, 3, 6>(words[1], z1_6);
+    } else if (unit == 0) {
+      a[1] = pair_at<HalfF16, 3, 1>(s1, z1_1);
+      a[3] = pair_at<HalfF16, 3, 4>(s1, z1_4);
+    } else if (step == 0) {
+      a[1] = pair_at<HalfF16, 3, 6>(words[2], z1_6);
+      a[3] = pair_at<HalfF16, 3, 2>(s2, z1_2);
+    } else {
+      a[1] = pair_at<HalfF16, 3, 5>(s2, z1_5);
+      a[3] = pair_at<HalfF16, 3, 6>(chosen<0x00c000c0u>(chosen<0x00400040u>(s0, s1), s2), z1_6);
+    }
   }
 };
 
 template <>
-struct ZeroPoints<HalfBf16, 4> {
-  u32 row[2];
-  __device__ __forceinline__ ZeroPoints(u32 z0, u32 z1) {
-    row[0] = 0xc300c300u | z0 | z0 << 16;  // -(128 + z)
-    row[1] = 0xc300c300u | z1 | z1 << 16;
+struct ZeroPoints<HalfBf16, 3> {
+  u32 z0_0, z0_3, z1_0, z1_3, z1_1, z1_2;
+  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+    z0_0 = minus_zero<HalfBf16, 0>(z0), z0_3 = minus_zero<HalfBf16, 3>(z0);
+    z1_0 = minus_zero<HalfBf16, 0>(z1), z1_3 = minus_zero<HalfBf16, 3>(z1);
+    z1_1 = minus_zero<HalfBf16, 1>(z1), z1_2 = minus_zero<HalfBf16, 2>(z1);
   }
-  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int step) const {
-    constexpr u32 kOne = 0x3f803f80u;
-#pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      a[r] = fma_bf16x2(masked<0x000f000fu, 0x43004300u>(words[step] >> 4 * r), kOne, row[r % 2]);
+  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int unit, int step) const {
+    const u32 m0 = words[0] >> 6, m1 = words[1] >> 6, m2 = words[2] >> 6;
+    const u32 s0 = words[0] >> 12, s1 = words[1] >> 11, s2 = words[2] >> 10;
+    if (unit == 0 && step == 1) {
+      a[0] = pair_at<HalfBf16, 3, 3>(m0, z0_3);
+      a[2] = pair_at<HalfBf16, 3, 0>(s0, z0_0);
+    } else {
+      a[0] = pair_at<HalfBf16, 3, 0>(words[unit + step], z0_0);
+      a[2] = pair_at<HalfBf16, 3, 3>(words[unit + step], z0_3);
     }
+    if (unit == 0 && step == 0) {
+      a[1] = pair_at<HalfBf16, 3, 0>(m0, z1_0);
+      a[3] = pair_at<HalfBf16, 3, 0>(m1, z1_0);
+    } else if (unit == 0) {
+      a[1] = pair_at<HalfBf16, 3, 3>(m1, z1_3);
+      a[3] = pair_at<HalfBf16, 3, 1>(s1, z1_1);
+    } else if (step == 0) {
+      a[1] = pair_at<HalfBf16, 3, 0>(m2, z1_0);
+      a[3] = pair_at<HalfBf16, 3, 3>(m2, z1_3);
+    } else {
+      a[1] = pair_at<HalfBf16, 3, 2>(s2, z1_2);
+      a[3] = pair_at<HalfBf16, 3, 3>(chosen<0x00180018u>(chosen<0x00080008u>(s0, s1), s2), z1_3);
+    }
+  }
+};
+
+template <class Half>
+struct ZeroPoints<Half, 4> {
+  static constexpr int above = Half::exponent == 0x400 ? 4 : 0;  // where the second code of a byte is taken
+  u32 row[2];
+  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+    row[0] = minus_zero<Half, 0>(z0), row[1] = minus_zero<Half, above>(z1);
+  }
+  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int unit, int step) const {
+    const u32 word = words[2 * unit + step];
+    a[0] = pair_at<Half, 4, 0>(word, row[0]);
+    a[1] = pair_at<Half, 4, above>(word >> (4 - above), row[1]);
+    a[2] = pair_at<Half, 4, 0>(word >> 8, row[0]);
+    a[3] = pair_at<Half, 4, above>(word >> (12 - above), row[1]);
   }
 };
 
 template <>
 struct ZeroPoints<HalfF16, 8> {
   u32 row[2];
-  __device__ __forceinline__ ZeroPoints(u32 z0, u32 z1) {
+  __device__ __forceinline__ void set(u32 z0, u32 z1) {
     row[0] = 0x64006400u | z0 | z0 << 16;
     row[1] = 0x64006400u | z1 | z1 << 16;
   }
-  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int step) const {
+  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int, int step) const {
 #pragma unroll
     for (int r = 0; r < 4; ++r) {
       const u32 pair = __byte_perm(words[2 * step + r / 2], 0x64646464u, r % 2 == 0 ? 0x4140 : 0x4342);
@@ -73,11 +172,11 @@ struct ZeroPoints<HalfF16, 8> {
 template <>
 struct ZeroPoints<HalfBf16, 8> {
   float row[2];
-  __device__ __forceinline__ ZeroPoints(u32 z0, u32 z1) {
+  __device__ __forceinline__ void set(u32 z0, u32 z1) {
     row[0] = 8388608.0f + static_cast<float>(z0);
     row[1] = 8388608.0f + static_cast<float>(z1);
   }
-  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int step) const {
+  __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int, int step) const {
 #pragma unroll
     for (int r = 0; r < 4; ++r) {
       const u32 word = words[2 * step + r / 2];

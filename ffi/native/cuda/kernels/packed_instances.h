@@ -9,16 +9,19 @@ namespace salient::cuda {
 // and its warps share out the inputs; the more tokens, the more outputs must share what is read of x.
 constexpr u32 kTokenSteps[] = {2, 8, 16, 32};
 
+// Stages of a ring, so that a block has the same bytes under way whatever a code takes.
+constexpr int stages_of(int container) { return container == 2 ? 6 : container == 3 ? 5 : container == 4 ? 4 : 3; }
+
 template <class Half, int container>
-using FewConfig = PackedConfig<Half, container, 1, 1, 1, 8, container == 4 ? 4 : 3>;
+using FewConfig = PackedConfig<Half, container, 1, 1, 1, 8, stages_of(container), kTokenSteps[0]>;
 template <class Half, int container>
-using EightConfig = PackedConfig<Half, container, 1, 2, 1, 8, container == 4 ? 4 : 3>;
+using EightConfig = PackedConfig<Half, container, 1, 2, 1, 8, stages_of(container)>;
 template <class Half, int container>
-using SixteenConfig = PackedConfig<Half, container, 2, 2, 4, 2, container == 4 ? 4 : 3>;
+using SixteenConfig = PackedConfig<Half, container, 2, 2, 4, 2, container == 8 ? 3 : 4>;
 template <class Half, int container>
-using ThirtyTwoConfig = PackedConfig<Half, container, 4, 2, 4, 2, container == 4 ? 4 : 3>;
+using ThirtyTwoConfig = PackedConfig<Half, container, 4, 2, 4, 2, container == 8 ? 3 : 4>;
 template <class Half, int container>
-using ManyConfig = PackedConfig<Half, container, 8, 2, 8, 1, container == 4 ? 4 : 3>;
+using ManyConfig = PackedConfig<Half, container, 8, 2, 8, 1, container == 8 ? 3 : 4>;
 
 template <class C>
 void launch_config(const PackedProduct& p, dim3 grid) {
@@ -37,8 +40,7 @@ void launch_container(const PackedProduct& p, dim3 grid) {
 
 template <class Half>
 void launch_instance(const PackedProduct& p, dim3 grid) {
-  if (p.layout.container == 4) launch_container<Half, 4>(p, grid);
-  else launch_container<Half, 8>(p, grid);
+  with_container(p.layout.container, [&](auto container) { launch_container<Half, container.value>(p, grid); });
 }
 
 }  // namespace salient::cuda

@@ -29,13 +29,15 @@ struct PackedProduct {
   u32 group_magic;  // ceil(2^31 / units_of_group): group = high half of (2 unit + 1) magic
 };
 
-// NT: blocks of 8 tokens; MT: tiles of 16 outputs of a warp.
-template <class Half_, int container_, int NT_, int MT_, int NW_, int KW_, int stages_>
+// NT: blocks of 8 tokens, of which the first `kept_` rows of x are brought to shared memory (no more are there); MT:
+// tiles of 16 outputs of a warp.
+template <class Half_, int container_, int NT_, int MT_, int NW_, int KW_, int stages_, int kept_ = 8 * NT_>
 struct PackedConfig {
   using Half = Half_;
   static constexpr int container = container_, NT = NT_, MT = MT_, NW = NW_, KW = KW_, stages = stages_;
-  static constexpr int threads = 32 * NW * KW, tokens = 8 * NT, rows = 16 * MT * NW;
-  static constexpr int x_bytes = tokens * 128, code_bytes = container * 128, meta_bytes = 128;
+  static constexpr int threads = 32 * NW * KW, tokens = 8 * NT, kept = kept_, rows = 16 * MT * NW;
+  static constexpr int lane_words = container == 8 ? 4 : container;  // that a lane takes at a time: a chunk's, or a unit's
+  static constexpr int x_bytes = kept * 128, code_bytes = container * 128, meta_bytes = 128;
   static constexpr int warp_bytes = MT * (code_bytes + meta_bytes);
   static constexpr int stage_bytes = x_bytes + NW * warp_bytes;
   static constexpr int pitch = rows + 4;  // of a token's sums in shared memory, in floats
@@ -51,9 +53,9 @@ __device__ __forceinline__ void request_chunk(const PackedProduct& p, unsigned c
   const u32 lane = threadIdx.x % 32;
   // A row of x is 8 pieces of 16 bytes; odd rows have their halves swapped, against bank conflicts.
 #pragma unroll
-  for (int i = 0; i < C::tokens * 8; i += 32 * C::NW) {
+  for (int i = 0; i < C::kept * 8; i += 32 * C::NW) {
     const u32 piece = i + warp * 32 + lane, row = piece / 8, at = piece % 8;
-    if (piece < C::tokens * 8 && first_token + row < p.T) {
+    if (piece < C::kept * 8 && first_token + row < p.T) {
       const uint16_t* from = p.x + static_cast<size_t>(first_token + row) * p.width + chunk * kChunk + at * 8;
       copy_async(stage + row * 128 + (at ^ (row & 1) * 4) * 16, from);
     }
@@ -65,13 +67,28 @@ __device__ __forceinline__ void request_chunk(const PackedProduct& p, unsigned c
   for (int m = 0; m < C::MT; ++m, to += C::code_bytes + C::meta_bytes) {
     const u32 tile = min(first_tile + m, p.layout.tiles - 1);
     const unsigned char* codes = p.data + (static_cast<size_t>(tile) * p.layout.chunks + chunk) * C::code_bytes;
+    const unsigned char* meta = p.data + p.layout.meta_offset;
+    meta += (static_cast<size_t>(tile) * p.layout.groups + group) * (kTileRows * 4) + lane % 4 * 16;
+    // Codes, then scales: with 2 or 3 bits the lanes that codes leave over bring the scales in the same instruction.
 #pragma unroll
-    for (int i = 0; i < C::code_bytes; i += 512) copy_async(to + i + lane * 16, codes + i + lane * 16);
-    if (lane < 8) {
-      const unsigned char* meta = p.data + p.layout.meta_offset;
-      meta += (static_cast<size_t>(tile) * p.layout.groups + group) * (kTileRows * 4) + lane % 4 * 16;
-      copy_async(to + C::code_bytes + lane * 16, meta);
+    for (int i = 0; i < C::code_bytes + C::meta_bytes; i += 512) {
+      const u32 at = i + lane * 16;
+      if (at < C::code_bytes + C::meta_bytes) copy_async(to + at, at < C::code_bytes ? codes + at : meta);
     }
+  }
+}
+
+// A lane's words of a chunk, or of a unit of it with bytes, from shared memory: no two lanes of a quarter (8 or 16
+// bytes: half) of a warp take the same bank.
+template <class C>
+__device__ __forceinline__ void load_words(u32 (&words)[C::lane_words], const unsigned char* codes, u32 lane, int unit) {
+  if constexpr (C::container == 4 || C::container == 8) {
+    const uint4 all = *reinterpret_cast<const uint4*>(codes + (C::container == 8 ? unit * 512 : 0) + lane * 16);
+    words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
+  } else {
+    const uint2 two = *reinterpret_cast<const uint2*>(codes + lane * 8);
+    words[0] = two.x, words[1] = two.y;
+    if constexpr (C::container == 3) words[2] = *reinterpret_cast<const u32*>(codes + 256 + lane * 4);
   }
 }
 
@@ -82,35 +99,35 @@ __device__ __forceinline__ void multiply_chunk(const unsigned char* stage, u32 w
   const u32 lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
   const unsigned char* weights = stage + C::x_bytes + warp * C::warp_bytes;
   float part[C::MT][C::NT][4];
+  u32 words[C::MT][C::lane_words];
+  ZeroPoints<typename C::Half, C::container> zeros[C::MT];
+  float scales[C::MT][2];
 #pragma unroll
   for (int unit = 0; unit < 2; ++unit) {
     uint4 x[C::NT];
 #pragma unroll
     for (int n = 0; n < C::NT; ++n) {
       const u32 row = 8 * n + g;
-      x[n] = *reinterpret_cast<const uint4*>(stage + row * 128 + ((4 * unit + c) ^ (row & 1) * 4) * 16);
+      x[n] = make_uint4(0, 0, 0, 0);
+      if (C::kept == C::tokens || row < C::kept) {
+        x[n] = *reinterpret_cast<const uint4*>(stage + row * 128 + ((4 * unit + c) ^ (row & 1) * 4) * 16);
+      }
     }
 #pragma unroll
     for (int m = 0; m < C::MT; ++m) {
       const unsigned char* of_tile = weights + m * (C::code_bytes + C::meta_bytes);
-      const uint2 meta = *reinterpret_cast<const uint2*>(of_tile + C::code_bytes + (split ? unit * 64 : 0) + g * 8);
-      const ZeroPoints<typename C::Half, C::container> zeros(meta.x & 255, meta.y & 255);
+      if (unit == 0 || C::container == 8) load_words<C>(words[m], of_tile, lane, unit);
       if (unit == 0 || split) {
+        const uint2 meta = *reinterpret_cast<const uint2*>(of_tile + C::code_bytes + unit * 64 + g * 8);
+        zeros[m].set(meta.x & 255, meta.y & 255);
+        scales[m][0] = __uint_as_float(meta.x & 0xffffff00u), scales[m][1] = __uint_as_float(meta.y & 0xffffff00u);
 #pragma unroll
         for (int n = 0; n < C::NT; ++n) part[m][n][0] = part[m][n][1] = part[m][n][2] = part[m][n][3] = 0.0f;
-      }
-      u32 words[C::container / 2];
-      if constexpr (C::container == 4) {
-        const uint2 both = *reinterpret_cast<const uint2*>(of_tile + lane * 16 + unit * 8);
-        words[0] = both.x, words[1] = both.y;
-      } else {
-        const uint4 all = *reinterpret_cast<const uint4*>(of_tile + unit * 512 + lane * 16);
-        words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
       }
 #pragma unroll
       for (int step = 0; step < 2; ++step) {
         u32 a[4];
-        zeros.registers(a, words, step);
+        zeros[m].registers(a, words[m], unit, step);
 #pragma unroll
         for (int n = 0; n < C::NT; ++n) {
           const u32 b[2] = {step == 0 ? x[n].x : x[n].z, step == 0 ? x[n].y : x[n].w};
@@ -118,11 +135,10 @@ __device__ __forceinline__ void multiply_chunk(const unsigned char* stage, u32 w
         }
       }
       if (unit == 1 || split) {
-        const float s0 = __uint_as_float(meta.x & 0xffffff00u), s1 = __uint_as_float(meta.y & 0xffffff00u);
 #pragma unroll
         for (int n = 0; n < C::NT; ++n) {
 #pragma unroll
-          for (int i = 0; i < 4; ++i) sums[m][n][i] = fmaf(i < 2 ? s0 : s1, part[m][n][i], sums[m][n][i]);
+          for (int i = 0; i < 4; ++i) sums[m][n][i] = fmaf(scales[m][i / 2], part[m][n][i], sums[m][n][i]);
         }
       }
     }

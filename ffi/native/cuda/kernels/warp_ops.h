@@ -122,6 +122,12 @@ __device__ __forceinline__ float f16_to_float(u32 half) {
 namespace salient::cuda {
 #endif
 
+// `a` where the mask has ones, `b` elsewhere: one instruction.
+template <u32 mask>
+__device__ __forceinline__ u32 chosen(u32 a, u32 b) {
+  return (a & mask) | (b & ~mask);
+}
+
 __device__ __forceinline__ float bf16_to_float(u32 bits) { return __uint_as_float(bits << 16); }
 __device__ __forceinline__ u32 f16_of(float value) { return pack_f16(value, 0.0f) & 0xffffu; }
 __device__ __forceinline__ u32 bf16_of(float value) { return pack_bf16(value, 0.0f) & 0xffffu; }

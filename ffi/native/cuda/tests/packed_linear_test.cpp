@@ -1,6 +1,7 @@
 // Packed weights: layout, unpacking and products of every shape of block, against sums in fp64.
 #include "emulated_check.h"
 
+#include "../kernels/packed_dequantize.h"
 #include "../kernels/packed_layout.h"
 
 namespace {
@@ -19,6 +20,8 @@ Weight weight(uint32_t N, uint32_t K, uint32_t group, uint32_t bits, bool symmet
   Weight w{N, K, group, bits, std::vector<uint8_t>(N * K), std::vector<uint8_t>(N * (K / group)), {}};
   for (auto& code : w.codes) code = static_cast<uint8_t>(random_bits() >> (32 - bits));
   for (auto& zero : w.zeros) zero = symmetric ? 1 << (bits - 1) : static_cast<uint8_t>(random_bits() >> (32 - bits));
+  // Both ends, and one more than fits, which a format that stores zero points less one can say.
+  if (!symmetric) w.zeros.front() = 0, w.zeros.back() = static_cast<uint8_t>(std::min(255u, 1u << bits));
   for (float& scale : w.scales = normal(w.zeros.size(), 0.01f)) scale = f16_to_float(f16_of(std::fabs(scale) + 0.001f));
   return w;
 }
@@ -38,35 +41,93 @@ struct PackedOnDevice {
 };
 
 void test_layout() {
-  const uint32_t shapes[][3] = {{16, 64, 64}, {5, 24, 8}, {40, 192, 96}, {33, 200, 100}, {17, 160, 160}};
+  const uint32_t shapes[][3] = {{16, 64, 64}, {5, 24, 8}, {40, 192, 96}, {33, 200, 100}, {17, 160, 160}, {19, 7, 7}};
   for (const auto& [N, K, group] : shapes) {
-    for (const uint32_t bits : {3u, 4u, 8u}) {
+    for (const uint32_t bits : {2u, 3u, 4u, 5u, 8u}) {
       const Weight w = weight(N, K, group, bits, false);
       const PackedOnDevice packed(w);
       std::vector<unsigned char> host(packed.layout.bytes, 0xee);
       pack_on_host(packed.layout, w.codes.data(), w.scales.data(), w.zeros.data(), host.data());
       check(host == packed.data.read(), "host and device packing differ: " + text(w));
-      const uint32_t first = N / 3, rows = N - first - N / 5, stride = K + 8;
-      const Device<float> out(size_t{rows} * stride);
-      unpack(packed.layout, packed.data.get(), first, rows, Element::F32, out.get(), stride);
-      const auto values = out.read();
-      bool good = true;
-      for (size_t n = 0; n < rows; ++n) {
-        for (size_t k = 0; k < stride; ++k) {
-          good = good && values[n * stride + k] == (k < K ? static_cast<float>(w.value(first + n, k)) : 0.0f);
+      const uint32_t first = N / 3, rows = N - first - N / 5, stride = K + 8 - K % 8;
+      for (const Element type : {Element::F32, Element::F16, Element::BF16}) {
+        const Device<unsigned char> out(size_t{rows} * stride * (type == Element::F32 ? 4 : 2));
+        unpack(packed.layout, packed.data.get(), first, rows, type, out.get(), stride);
+        const auto values = floats(type, out.read());
+        bool good = true;
+        for (size_t n = 0; n < rows; ++n) {
+          for (size_t k = 0; k < stride; ++k) {
+            const auto want = k < K ? static_cast<float>(w.value(first + n, k)) : 0.0f;
+            const auto typed_want = typed(type, {want}).values[0];
+            good = good && values[n * stride + k] == typed_want;
+          }
         }
+        check(good, std::string("unpacked values: ") + name_of(type) + " " + text(w));
       }
-      check(good, "unpacked values: " + text(w));
     }
   }
-  // Row 9, input 21 of unit 1: lane 4 (9 % 8) + 21 / 8 = 6, register 1 + 2 (21 % 4 / 2) = 1, half 1, step 1.
-  Weight one{16, 64, 64, 4, std::vector<uint8_t>(16 * 64), std::vector<uint8_t>(16), std::vector<float>(16, 1.0f)};
-  one.codes[9 * 64 + 32 + 21] = 15;
-  const PackedLayout layout = packed_layout(16, 64, 64, 4);
+  check(packed_layout(4096, 4096, 128, 2).bytes == 4096 * 4096 / 4 + 4096 * 32 * 4, "bytes of 2 bits");
+  check(packed_layout(4096, 4096, 128, 3).bytes == 4096 * 4096 / 8 * 3 + 4096 * 32 * 4, "bytes of 3 bits");
+  check(packed_layout(4096, 4096, 128, 4).bytes == 4096 * 4096 / 2 + 4096 * 32 * 4, "bytes of 4 bits");
+  check(meta_word(1.0f, 7) == 0x3f800007 && meta_word(f16_to_float(0x3555), 255) == (0x3eaaa000u | 255), "scale and zero in a word");
+}
+
+// The words of a chunk of 16 rows that are zero but for one code.
+std::vector<uint32_t> words_of(uint32_t bits, uint32_t row, uint32_t input, uint8_t code) {
+  Weight one{16, 64, 64, bits, std::vector<uint8_t>(16 * 64), std::vector<uint8_t>(16), std::vector<float>(16, 1.0f)};
+  one.codes[row * 64 + input] = code;
+  const PackedLayout layout = packed_layout(16, 64, 64, bits);
   std::vector<uint32_t> words(layout.bytes / 4);
   pack_on_host(layout, one.codes.data(), one.scales.data(), one.zeros.data(), words.data());
-  check(words[6 * 4 + 1 * 2 + 1] == 0xfu << 4 * (1 + 4 * 1), "place of a nibble");
-  check(meta_word(1.0f, 7) == 0x3f800007 && meta_word(f16_to_float(0x3555), 255) == (0x3eaaa000u | 255), "scale and zero in a word");
+  words.resize(layout.meta_offset / 4);
+  return words;
+}
+
+// Places by hand. Row 9, input 21 of unit 1: lane 4 (9 % 8) + 21 / 8 = 6, register 1 + 2 (21 % 4 / 2) = 1, half 1, step 1.
+void test_places() {
+  const auto only = [](const std::vector<uint32_t>& words, std::vector<std::pair<size_t, uint32_t>> there, const char* what) {
+    std::vector<uint32_t> want(words.size());
+    for (const auto& [at, word] : there) want[at] = word;
+    check(words == want, what);
+  };
+  only(words_of(4, 9, 32 + 21, 15), {{6 * 4 + 1 * 2 + 1, 0xfu << 4 * (1 + 4 * 1)}}, "place of 4 bits");
+  only(words_of(8, 9, 32 + 21, 255), {{(32 + 6) * 4 + 2, 0xffu << 24}}, "place of 8 bits");
+  only(words_of(2, 9, 32 + 21, 3), {{6 * 2 + 1, 3u << (8 + 4 + 16)}}, "place of 2 bits");
+  only(words_of(3, 9, 32 + 21, 7), {{64 + 6, 7u << (12 + 16)}}, "place of 3 bits");
+  // Two inputs on is register 3: the pair that is cut in three.
+  only(words_of(3, 9, 32 + 23, 7), {{6 * 2, 1u << 31}, {6 * 2 + 1, 1u << 31}, {64 + 6, 1u << 31}}, "place of a cut pair");
+  only(words_of(3, 9, 32 + 22, 2), {{6 * 2 + 1, 1u << 15}}, "bit of a cut pair");
+  only(words_of(3, 0, 0, 7), {{0, 7}}, "place of the first code of 3 bits");
+  only(words_of(3, 8, 2, 7), {{1, 7 << 6}}, "place of 3 bits in a second word");
+}
+
+template <class Half, int container>
+void test_dequantizing(const char* what) {
+  const auto value = [](uint32_t half) { return Half::one == 0x3c00 ? f16_to_float(half) : bf16_to_float(half); };
+  uint32_t wrong = 0;
+  for (uint32_t z = 0; z <= std::min(255u, 1u << container); ++z) {
+    ZeroPoints<Half, container> zeros;
+    zeros.set(z, (z * 5 + 3) & ((1 << container) - 1));
+    for (uint32_t q = 0; q < 1u << container; ++q) {
+      uint32_t words[container] = {};
+      const auto code = [&](uint32_t i) { return (q + 3 * i) & ((1u << container) - 1); };
+      for (uint32_t i = 0; i < 32; ++i) put_code<container>(words, i / 16, i / 8 % 2, i / 2 % 4, i % 2, code(i));
+      for (int unit = 0; unit < 2; ++unit) {
+        for (int step = 0; step < 2; ++step) {
+          uint32_t a[4];
+          zeros.registers(a, words + (container == 8 ? 4 * unit : 0), unit, step);
+          for (uint32_t i = 0; i < 8; ++i) {
+            const uint32_t zero = i / 2 % 2 == 0 ? z : (z * 5 + 3) & ((1 << container) - 1);
+            const float want = static_cast<float>(code(16 * unit + 8 * step + i)) - static_cast<float>(zero);
+            // Of a byte less a zero point bf16 keeps 8 bits, by cutting the rest off.
+            const bool cut = container == 8 && Half::one != 0x3c00 && std::fabs(want) > 256;
+            wrong += !cut && value(a[i / 2] >> 16 * (i % 2) & 0xffff) != want;
+          }
+        }
+      }
+    }
+  }
+  check(wrong == 0, std::string("dequantizing of ") + what + ": " + std::to_string(wrong) + " wrong");
 }
 
 void test_product(const Weight& w, const PackedOnDevice& packed, uint32_t T, Element x_type, Element y_type, bool bias) {
@@ -109,7 +170,7 @@ void test_products() {
   const Element types[] = {Element::F16, Element::BF16, Element::F32};
   uint32_t round = 0;
   for (const auto& [N, K, group] : shapes) {
-    for (const uint32_t bits : {4u, 8u, 3u}) {
+    for (const uint32_t bits : {4u, 8u, 3u, 2u}) {
       const Weight w = weight(N, K, group, bits, round % 3 == 1);
       const PackedOnDevice packed(w);
       for (const uint32_t T : {1u, 2u, 3u, 8u, 9u, 16u, 23u, 40u, 65u, 131u}) {
@@ -143,6 +204,11 @@ void test_determinism() {
 
 int main() {
   test_layout();
+  test_places();
+  test_dequantizing<HalfF16, 2>("2 bits to fp16"), test_dequantizing<HalfBf16, 2>("2 bits to bf16");
+  test_dequantizing<HalfF16, 3>("3 bits to fp16"), test_dequantizing<HalfBf16, 3>("3 bits to bf16");
+  test_dequantizing<HalfF16, 4>("4 bits to fp16"), test_dequantizing<HalfBf16, 4>("4 bits to bf16");
+  test_dequantizing<HalfF16, 8>("8 bits to fp16"), test_dequantizing<HalfBf16, 8>("8 bits to bf16");
   test_products();
   test_determinism();
   return finish("packed_linear_test");
