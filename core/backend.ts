@@ -51,8 +51,8 @@ export interface QuantizedWeight extends Disposable {
 }
 
 /**
- * A quantized weight in the layout that the backend's kernels run: 4-bit containers for up to 4 bits,
- * bytes for more. It is never unpacked to floating point as a whole.
+ * A quantized weight in the layout that the backend's kernels run. On the CPU integers of up to 4 bits take 4
+ * and others a byte; on CUDA those of 2 and 3 bits take 2 and 3. It is never unpacked to floating point as a whole.
  */
 export interface PackedWeight extends Disposable {
   /** Tells it from a {@linkcode Tensor}. */

@@ -25,10 +25,10 @@ constexpr uint32_t kCounters = 16384;
 // ---------------------------------------------------------------------------------------------------
 // Quantized weights (layout: kernels/packed_layout.h)
 
-// Where the parts of a packed weight lie. 4-bit containers for up to 4 bits, bytes for up to 8.
+// Where the parts of a packed weight lie. Codes of 2, 3 and 4 bits take as many, those of 5 to 8 bits a byte.
 struct PackedLayout {
   uint32_t N, K, group;
-  uint32_t container;      // 4 or 8
+  uint32_t container;      // bits that a code takes: 2, 3, 4 or 8
   uint32_t groups;         // K / group
   uint32_t tiles;          // of 16 rows
   uint32_t units_of_group; // of 32 inputs, the last one of a group filled with zeros
@@ -39,7 +39,7 @@ struct PackedLayout {
 // Host. `group` divides K.
 PackedLayout packed_layout(uint32_t N, uint32_t K, uint32_t group, uint32_t bits);
 
-// From the canonical form: codes [N, K], scales [N, groups] fp32, zeros [N, groups]. `data` has layout.bytes bytes and
+// From the canonical form: codes [N, K], scales [N, groups] fp32, zeros [N, groups], at most 2^bits. `data` has layout.bytes bytes and
 // starts on 16 bytes. Scales keep 15 bits of mantissa: all of fp16 and bf16, 2^-17 of fp32.
 void pack(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros, void* data);
 // The same on host memory.

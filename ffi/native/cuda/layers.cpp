@@ -1,4 +1,5 @@
 // The heavy operations: what the C interface asks for, by the kernels of kernels.h.
+#include <algorithm>
 #include <mutex>
 
 #include "../abi/elementwise.h"
@@ -61,6 +62,9 @@ struct Packed {
 };
 
 Packed* pack(const uint8_t* codes, const float* scales, const uint8_t* zeros, const Grid& grid, size_t N, size_t K) {
+  // A zero point takes part in the kernels' 16-bit numbers, which have no room for one far outside of the grid.
+  const uint32_t most = std::min(1u << grid.bits, 255u), found = largest_code(zeros, N * (K / grid.group));
+  if (found > most) fail(SALIENT_INVALID, "Zero point %u of %u bits is above %u", found, grid.bits, most);
   const cuda::PackedLayout layout = cuda::packed_layout(size_of(N, "outputs"), size_of(K, "inputs"), grid.group, grid.bits);
   auto packed = std::make_unique<Packed>(Packed{layout, std::make_shared<Temporary<uint8_t>>(layout.bytes)});
   cuda::pack(layout, codes, scales, zeros, packed->memory->data());

@@ -64,6 +64,35 @@ __device__ __forceinline__ void copy_async(void* target, const void* source, u32
                : "memory");
 }
 
+// An address in shared memory, taken once: what is added to it costs no conversion.
+using SharedPlace = u32;
+__device__ __forceinline__ SharedPlace shared_place(const void* at) { return shared_address(at); }
+// 16 bytes past L1, by the threads for which `wanted`, without a branch.
+__device__ __forceinline__ void copy_async_if(bool wanted, SharedPlace target, const void* source) {
+  asm volatile("{.reg .pred p; setp.ne.u32 p, %0, 0; @p cp.async.cg.shared.global [%1], [%2], 16;}" ::"r"(static_cast<u32>(wanted)),
+               "r"(target), "l"(source)
+               : "memory");
+}
+// Volatile: a load stays behind the barriers before it.
+__device__ __forceinline__ uint4 load_sixteen(SharedPlace at) {
+  uint4 d;
+  asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(d.x), "=r"(d.y), "=r"(d.z), "=r"(d.w) : "r"(at) : "memory");
+  return d;
+}
+__device__ __forceinline__ uint2 load_eight(SharedPlace at) {
+  uint2 d;
+  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(d.x), "=r"(d.y) : "r"(at) : "memory");
+  return d;
+}
+__device__ __forceinline__ u32 load_four_bytes(SharedPlace at) {
+  u32 d;
+  asm volatile("ld.shared.u32 %0, [%1];" : "=r"(d) : "r"(at) : "memory");
+  return d;
+}
+// The same value, which the compiler cannot compute anew: it stays in its register through a loop, where ptxas
+// would rather repeat a handful of instructions each time.
+__device__ __forceinline__ u32 held(u32 value) { return __shfl_xor_sync(kAllLanes, value, 0); }
+
 // The copies of this thread so far become a group.
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

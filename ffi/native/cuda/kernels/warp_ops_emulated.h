@@ -150,6 +150,28 @@ inline void copy_async(void* target, const void* source, u32 bytes = 16) {
   std::memset(target, 0xff, 16);
   emulated_warp::open_group[emulated_warp::thread()].push_back({target, source, bytes});
 }
+using SharedPlace = unsigned char*;
+inline SharedPlace shared_place(unsigned char* at) { return at; }
+inline void copy_async_if(bool wanted, SharedPlace target, const void* source) {
+  if (wanted) copy_async(target, source);
+}
+template <class T>
+T load_aligned(SharedPlace at) {
+  if (reinterpret_cast<uintptr_t>(at) % sizeof(T) != 0) {
+    std::fprintf(stderr, "Emulated ld.shared: an address that is no multiple of %zu bytes\n", sizeof(T));
+    std::abort();
+  }
+  T value;
+  std::memcpy(&value, at, sizeof(T));
+  return value;
+}
+inline uint4 load_sixteen(SharedPlace at) { return load_aligned<uint4>(at); }
+inline uint2 load_eight(SharedPlace at) { return load_aligned<uint2>(at); }
+inline u32 load_four_bytes(SharedPlace at) { return load_aligned<u32>(at); }
+template <class T>
+T held(T value) {
+  return value;
+}
 inline void commit_copies() {
   auto& open = emulated_warp::open_group[emulated_warp::thread()];
   emulated_warp::groups[emulated_warp::thread()].push_back(std::move(open));
