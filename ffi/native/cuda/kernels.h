@@ -39,8 +39,8 @@ struct PackedLayout {
 // Host. `group` divides K.
 PackedLayout packed_layout(uint32_t N, uint32_t K, uint32_t group, uint32_t bits);
 
-// From the canonical form: codes [N, K], scales [N, groups] fp32, zeros [N, groups], at most 2^bits. `data` has layout.bytes bytes and
-// starts on 16 bytes. Scales keep 15 bits of mantissa: all of fp16 and bf16, 2^-17 of fp32.
+// From the canonical form: codes [N, K], scales [N, groups] fp32, zeros [N, groups], at most 2^bits. `data` has layout.bytes
+// bytes and starts on 16. Scales keep 15 bits of mantissa: all of fp16 and bf16, 2^-17 of fp32.
 void pack(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros, void* data);
 // The same on host memory.
 void pack_on_host(const PackedLayout& layout, const uint8_t* codes, const float* scales, const uint8_t* zeros,
