@@ -107,7 +107,8 @@ __device__ __forceinline__ void dequantize(const unsigned char* stage, const Gro
       f.scales[C::split ? unit : 0][0] = __uint_as_float(word.x & 0xffffff00u);
       f.scales[C::split ? unit : 0][1] = __uint_as_float(word.y & 0xffffff00u);
     }
-    const ZeroPoints<typename C::Half, C::container> zeros(word.x & 255, word.y & 255);
+    ZeroPoints<typename C::Half, C::container> zeros;
+    zeros.set(word.x & 255, word.y & 255);
     u32 words[C::container / 2];
     if constexpr (C::container == 4) {
       const uint2 both = *reinterpret_cast<const uint2*>(codes + lane * 16 + unit * 8);
@@ -117,7 +118,7 @@ __device__ __forceinline__ void dequantize(const unsigned char* stage, const Gro
       words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
     }
 #pragma unroll
-    for (int step = 0; step < 2; ++step) zeros.registers(f.a[2 * unit + step], words, step);
+    for (int step = 0; step < 2; ++step) zeros.registers(f.a[2 * unit + step], words, 0, step);
   }
 }
 
