@@ -59,7 +59,7 @@ async function compile(
   folder: string,
   flags: readonly string[],
 ): Promise<string[]> {
-  const headers = ["cuda", "cuda/kernels", "cuda/emulated", "cuda/tests"]
+  const headers = ["cuda", "cuda/kernels", "cuda/emulated", "cuda/bench", "cuda/tests"]
     .flatMap((each) => filesOf(each, /\.h$/));
   const newest = Math.max(...[...headers, "test_kernels.ts"].map(modified));
   const objectOf = (source: string) => `${folder}/${source.replaceAll("/", "_")}.o`;

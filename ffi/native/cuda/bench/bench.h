@@ -113,5 +113,7 @@ void fill_reals(void* data, Element type, size_t count, float low, float high, u
 double sampled_error(const uint8_t* codes, const float* scales, const uint8_t* zeros, const void* x, Element x_type,
                      const float* y, uint32_t T, uint32_t K, uint32_t N, uint32_t group);
 double sampled_error(const void* w, Element w_type, const void* x, Element x_type, const float* y, uint32_t T, uint32_t K, uint32_t N);
+// Times shapes of blocks of the packed product; false where one gives a wrong result.
+bool sweep_packed(double bandwidth);
 
 }  // namespace bench

@@ -2,7 +2,7 @@
 //
 // From ffi/native, for an H100 (sm_90a):
 //   nvcc -O3 -std=c++20 --fmad=false -gencode arch=compute_90a,code=sm_90a cuda/bench/*.cu cuda/kernels/*.cu -o bench_kernels
-//   ./bench_kernels [--quick]
+//   ./bench_kernels [--quick | --sweep]     --sweep: which shapes of blocks are best for few tokens
 //
 // Weights are rotated through copies that do not fit into L2 together; times are medians of 21, by events, of calls in one graph.
 #include <cstring>
@@ -75,20 +75,22 @@ struct Memory {
   }
 };
 
-// INT4, one type of activations; for fp16 also cuBLAS on fp16 weights.
-void bench_shape(const Shape& shape, const std::vector<uint32_t>& batches, Element type, double bandwidth, const Cublas& cublas) {
+// INT4, or other bits, one type of activations; for INT4 and fp16 also cuBLAS on fp16 weights.
+void bench_shape(const Shape& shape, const std::vector<uint32_t>& batches, Element type, double bandwidth, const Cublas& cublas,
+                 uint32_t bits = 4) {
   const auto [N, K] = shape;
-  const PackedLayout layout = packed_layout(N, K, kGroup, 4);
+  const uint32_t mask = (1u << bits) - 1;
+  const PackedLayout layout = packed_layout(N, K, kGroup, bits);
   const size_t groups = size_t{N} * (K / kGroup);
   const Bytes codes(size_t{N} * K), zeros(groups), scales(groups * 4);
-  fill_codes(codes.as<uint8_t>(), codes.count(), 15, 1);
-  fill_codes(zeros.as<uint8_t>(), zeros.count(), 15, 2);
+  fill_codes(codes.as<uint8_t>(), codes.count(), mask, 1);
+  fill_codes(zeros.as<uint8_t>(), zeros.count(), mask, 2);
   fill_reals(scales.as<void>(), Element::F32, groups, 0.005f, 0.02f, 3);
   std::vector<Bytes> packed, halves;
   for (size_t i = rotations(layout.bytes); i > 0; --i) {
     pack(layout, codes.as<uint8_t>(), scales.as<float>(), zeros.as<uint8_t>(), packed.emplace_back(layout.bytes).as<void>());
   }
-  const bool peer = type == Element::F16 && cublas.found();
+  const bool peer = type == Element::F16 && bits == 4 && cublas.found();
   for (size_t i = peer ? rotations(size_t{2} * N * K) : 0; i > 0; --i) {
     unpack(layout, packed[0].as<void>(), 0, N, Element::F16, halves.emplace_back(size_t{2} * N * K).as<void>(), K);
   }
@@ -104,7 +106,7 @@ void bench_shape(const Shape& shape, const std::vector<uint32_t>& batches, Eleme
       packed_linear(layout, packed[i].as<void>(), x.as<void>(), type, nullptr, y.as<void>(), type, T, memory.workspace);
     });
     const double gigabytes = static_cast<double>(layout.bytes + 2 * (size_t{T} * K + size_t{T} * N)) / us / 1e3;
-    std::string line = shape_text(type == Element::F16 ? "int4 fp16" : "int4 bf16", N, K, T) + checked(error, 1e-3) +
+    std::string line = shape_text(("int" + std::to_string(bits) + (type == Element::F16 ? " fp16" : " bf16")).c_str(), N, K, T) + checked(error, 1e-3) +
                        number("microseconds", us) + number("gbPerSecond", gigabytes) + number("ofCopy", gigabytes / bandwidth) +
                        number("tflops", 2.0 * T * N * K / us / 1e6);
     if (peer) {
@@ -160,17 +162,24 @@ void bench_attention(uint32_t keys) {
          number("gbPerSecond", 4.0 * static_cast<double>(cache) / us / 1e3));
 }
 
-void run(bool quick) {
+void run(bool quick, bool sweep) {
   cudaDeviceProp device{};
   require(cudaGetDeviceProperties(&device, 0), "device");
   report("\"device\": \"" + std::string(device.name) + "\"" + number("multiprocessors", device.multiProcessorCount) +
          number("l2Bytes", device.l2CacheSize) + number("computeCapability", 10 * device.major + device.minor));
   const double bandwidth = copy_bandwidth();
+  if (sweep) {
+    if (!sweep_packed(bandwidth)) ++failures;
+    return;
+  }
   const Cublas cublas;
-  const std::vector<uint32_t> all(std::begin(kBatches), std::end(kBatches)), few{1, 16, 64, 256};
+  const std::vector<uint32_t> all(std::begin(kBatches), std::end(kBatches)), few{1, 8, 16, 64, 256};
   const std::vector<uint32_t>& batches = quick ? few : all;
   for (const Shape& shape : kShapes) bench_shape(shape, batches, Element::F16, bandwidth, cublas);
   bench_shape(kShapes[0], few, Element::BF16, bandwidth, cublas);
+  for (const Shape& shape : kShapes) {
+    for (const uint32_t bits : {3u, 2u}) bench_shape(shape, {1, 8, 16, 64}, Element::F16, bandwidth, cublas, bits);
+  }
   for (const Shape& shape : kShapes) bench_half(shape, quick ? few : all, cublas);
   for (const uint32_t keys : {512u, 4096u, 32768u}) bench_attention(keys);
 }
@@ -179,6 +188,7 @@ void run(bool quick) {
 }  // namespace bench
 
 int main(int count, char** arguments) {
-  bench::run(count > 1 && std::strcmp(arguments[1], "--quick") == 0);
+  const auto given = [&](const char* option) { return count > 1 && std::strcmp(arguments[1], option) == 0; };
+  bench::run(given("--quick"), given("--sweep"));
   return bench::failures == 0 ? 0 : 1;
 }
