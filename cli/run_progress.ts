@@ -44,6 +44,9 @@ export class RunProgress implements Disposable {
       this.#bar = undefined;
       if (this.#style !== "none") printNotice(`warning: ${event.message}`);
     }
+    if (event.type === "resume" && (this.#style === "bar" || this.#style === "lines")) {
+      printNotice(`going on behind block ${event.done} of ${event.blocks}, done before`);
+    }
     if (this.#style === "json" && event.type !== "note") printNotice(JSON.stringify(event));
     if (this.#style === "lines") this.#line(event);
     if (this.#style === "bar") this.#draw(event);

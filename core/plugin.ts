@@ -286,6 +286,8 @@ export interface BlockReport {
   readonly linears: readonly LinearReport[];
   /** Time for the block, in seconds. */
   readonly seconds: number;
+  /** Whether it was done by a run before this one, which was interrupted: its other hooks have not been called now. */
+  readonly resumed?: boolean;
 }
 
 /** What `finish` gets. */
@@ -320,6 +322,15 @@ export interface Plugin {
    * the errors made so far. Default false: the outputs of the original.
    */
   readonly propagate?: boolean;
+  /**
+   * What it was made with, as plain data. A run that was interrupted is resumed only with plugins whose options are
+   * equal, so a plugin with options should say them.
+   *
+   * When a run is resumed, `setup`, `observe` and `transformModel` are called as ever. Of the blocks that were done then,
+   * only `blockDone` is called, in order and with the reports of then: what a plugin wants to know of them later it puts
+   * into `ctx.note`.
+   */
+  readonly options?: Readonly<object>;
   /** Validates the options against the model. Throwing here stops the run before any work. */
   setup?(ctx: PluginContext): Awaitable<void>;
   /** Statistics it needs of a linear's input. */

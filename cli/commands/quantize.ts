@@ -93,6 +93,10 @@ export const quantizeCommand = command(
     noMeasure: option("--no-measure", {
       description: message`with --push: a model card without perplexity`,
     }),
+    resume: option("--resume", {
+      description:
+        message`Keep the blocks that are done beside --out until the end, and go on behind them if a run with the same options was interrupted`,
+    }),
     dryRun: option("--dry-run", {
       description: message`Check everything and say what would be done, without writing`,
     }),

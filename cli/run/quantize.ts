@@ -22,6 +22,7 @@ import { locateModel } from "../locate_model.ts";
 import { openLocated } from "../open_located.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import { PluginSettings } from "../plugin_settings.ts";
+import { resumeKey } from "../resume_key.ts";
 import { progressStyle, RunProgress } from "../run_progress.ts";
 import { windowLength } from "../window_length.ts";
 import { calibrate } from "./calibrate.ts";
@@ -87,6 +88,7 @@ export async function runQuantize(
     hookTimeout: args.hookTimeout,
     allExperts: args.allExperts,
     seed: args.seed,
+    resume: args.resume ? { key: await resumeKey(args) } : false,
     dryRun: args.dryRun,
     signal,
     onEvent: (event) => {
@@ -124,6 +126,13 @@ export async function runQuantize(
     });
   }
   if (args.dryRun) {
+    if (args.resume) {
+      printLine(
+        report.resumedBlocks === 0
+          ? "there is no work of an interrupted run: all blocks would be done"
+          : `${report.resumedBlocks} of ${model.config.blocks} blocks are done and would be kept`,
+      );
+    }
     return printLine(
       `nothing written: ${args.model} would become ${report.format} in ${args.out}, with at most about ` +
         `${formatBytes(report.plan.peak)} of memory on top of what the program takes at rest`,

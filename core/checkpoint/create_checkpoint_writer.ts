@@ -28,6 +28,8 @@ export interface CheckpointWriterOptions {
   readonly headerRoom?: number;
   /** Creates the files. Default on the disk; tests let it fail. */
   readonly createFile?: CreateFile;
+  /** The temporary directory, which must be on the same disk and not exist. Default: one beside the directory to be. */
+  readonly temporary?: string | undefined;
 }
 
 /**
@@ -64,18 +66,20 @@ export async function createCheckpointWriter(
   if (!(shardBytes >= 1)) {
     throw new SalientError("usage", `The shard size must be at least 1 byte but is ${shardBytes}`);
   }
-  return new DirectoryWriter(await OutputDirectory.create(directory), {
+  return new DirectoryWriter(await OutputDirectory.create(directory, options.temporary), {
     shardBytes,
     headerRoom,
     createFile: options.createFile ?? createFileOnDisk,
   });
 }
 
+type WriterOptions = Required<Omit<CheckpointWriterOptions, "temporary">>;
+
 class DirectoryWriter implements CheckpointWriter {
   readonly directory: string;
   readonly temporary: string;
   readonly #output: OutputDirectory;
-  readonly #options: Required<CheckpointWriterOptions>;
+  readonly #options: WriterOptions;
   /** Complete shards: temporary name of the file and what it holds. */
   readonly #shards: { readonly path: string; readonly names: readonly string[] }[] = [];
   readonly #names = new Set<string>();
@@ -85,7 +89,7 @@ class DirectoryWriter implements CheckpointWriter {
   /** Ends when the work asked for so far has ended: one thing is written at a time. */
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(output: OutputDirectory, options: Required<CheckpointWriterOptions>) {
+  constructor(output: OutputDirectory, options: WriterOptions) {
     this.#output = output;
     this.directory = output.directory;
     this.temporary = output.temporary;

@@ -15,7 +15,7 @@ import { diskError } from "./disk_error.ts";
 export class OutputDirectory implements AsyncDisposable {
   /** The directory it will be, as it was given. */
   readonly directory: string;
-  /** The directory it is until then: `.NAME.salient-XXXXXXXX` beside it. */
+  /** The directory it is until then: `.NAME.salient-XXXXXXXX` beside it, where nobody named another. */
   readonly temporary: string;
   readonly #target: string;
   readonly #madeParents: readonly string[];
@@ -36,10 +36,11 @@ export class OutputDirectory implements AsyncDisposable {
   /**
    * Makes the temporary directory, and its parents where they are missing.
    *
+   * @param at The temporary directory; it must be on the same disk and not exist.
    * @throws {SalientError} `input` where the target is a file or a directory that is not empty, or
    * cannot be made.
    */
-  static async create(directory: string): Promise<OutputDirectory> {
+  static async create(directory: string, at?: string): Promise<OutputDirectory> {
     if (directory === "") {
       throw new SalientError("input", "The output directory has no name: give one with --out");
     }
@@ -49,7 +50,7 @@ export class OutputDirectory implements AsyncDisposable {
       await checkFree(directory, target);
       const random = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
       const suffix = random.toString(16).padStart(8, "0");
-      const temporary = resolve(dirname(target), `.${basename(target)}.salient-${suffix}`);
+      const temporary = at ?? resolve(dirname(target), `.${basename(target)}.salient-${suffix}`);
       const madeParents = await missingParents(target);
       await Deno.mkdir(dirname(target), { recursive: true });
       await Deno.mkdir(temporary);

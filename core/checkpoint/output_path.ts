@@ -41,16 +41,18 @@ export class OutputPath implements AsyncDisposable {
   /**
    * Creates the file, and its folders where they are missing.
    *
+   * @param at Its temporary name; it must be on the same disk and not exist.
    * @throws {SalientError} `input` where the path is taken or cannot be made.
    */
   static async create(
     path: string,
     createFile: CreateFile = createFileOnDisk,
+    at?: string,
   ): Promise<OutputPath> {
     const target = resolve(path);
     const random = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     const suffix = random.toString(16).padStart(8, "0");
-    const temporary = `${dirname(target)}/.${basename(target)}.salient-${suffix}`;
+    const temporary = at ?? `${dirname(target)}/.${basename(target)}.salient-${suffix}`;
     try {
       await checkFree(path, target);
       const missing: string[] = [];

@@ -50,6 +50,7 @@ export class GgufWriter implements AsyncDisposable {
   /**
    * Begins a file.
    *
+   * @param at Its temporary name, where it is not to be one beside `path`.
    * @throws {SalientError} `input` where the path is taken or cannot be made.
    */
   static async create(
@@ -57,8 +58,9 @@ export class GgufWriter implements AsyncDisposable {
     metadata: GgufMetadata,
     tensors: readonly DeclaredTensor[],
     createFile: CreateFile = createFileOnDisk,
+    at?: string,
   ): Promise<GgufWriter> {
-    return new GgufWriter(await OutputPath.create(path, createFile), metadata, tensors);
+    return new GgufWriter(await OutputPath.create(path, createFile, at), metadata, tensors);
   }
 
   /** Bytes of tensors so far. */

@@ -42,9 +42,9 @@ export function checkpointOutput(format: ExportFormat): OutputFormat {
     }),
     isExact: () => true,
     create: async (options) => {
-      const { shardBytes } = options;
+      const { shardBytes, temporary } = options;
       const limit = shardBytes === undefined ? {} : { shardBytes };
-      const writer = await createCheckpointWriter(options.out, limit);
+      const writer = await createCheckpointWriter(options.out, { ...limit, temporary });
       return new CheckpointOutput(format, writer, options);
     },
   };

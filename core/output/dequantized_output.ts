@@ -40,8 +40,10 @@ export const dequantizedOutput: OutputFormat = {
   isExact: () => false,
   byteLength: ({ shape: [outputs, inputs], dtype }) => outputs * inputs * (dtype === "F32" ? 4 : 2),
   create: async (options) => {
-    const limit = options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes };
-    return new DequantizedOutput(await createCheckpointWriter(options.out, limit), options);
+    const { shardBytes, temporary } = options;
+    const limit = shardBytes === undefined ? {} : { shardBytes };
+    const writer = await createCheckpointWriter(options.out, { ...limit, temporary });
+    return new DequantizedOutput(writer, options);
   },
 };
 

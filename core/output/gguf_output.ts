@@ -104,7 +104,7 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
   const factors = model.config.rope && ropeFactors(model.config.rope);
   const extra = factors === undefined ? [] : [{ name: ROPE_FACTORS, shape: [factors.length] }];
   const tensors = [...names.map(({ gguf, shape }) => ({ name: gguf, shape })), ...extra];
-  const writer = await GgufWriter.create(out, metadata, tensors);
+  const writer = await GgufWriter.create(out, metadata, tensors, undefined, options.temporary);
   const output = new GgufOutput(options, architecture, names, writer);
   if (factors !== undefined) await output.addFactors(factors);
   return output;

@@ -71,6 +71,8 @@ export interface OutputOptions {
   readonly out: string;
   /** Bytes of tensors after which a new file is begun, where there may be several. */
   readonly shardBytes?: number | undefined;
+  /** Where it is written until it has its name: a path on the disk of `out`, at which nothing is. Default: beside `out`. */
+  readonly temporary?: string | undefined;
   /** Called from time to time: hands memory back where it is short. */
   readonly relieve?: () => void;
   /** Takes words for the user. */

@@ -11,7 +11,7 @@ import type { Plugin } from "../plugin.ts";
 /** Names of the hooks. */
 export type HookName = Exclude<
   keyof Plugin,
-  "name" | "apiVersion" | "enforce" | "sequential" | "propagate"
+  "name" | "apiVersion" | "enforce" | "sequential" | "propagate" | "options"
 >;
 
 /** Every hook with its kind; the record's type makes sure that none is left out. */
@@ -29,7 +29,7 @@ const HOOKS: Readonly<Record<HookName, "sequential" | "merged" | "first" | "para
 /** Fields that are true, false or absent. */
 const FLAGS = ["sequential", "propagate"] as const;
 
-const FIELDS: readonly string[] = ["name", "apiVersion", "enforce", ...FLAGS];
+const FIELDS: readonly string[] = ["name", "apiVersion", "enforce", "options", ...FLAGS];
 
 /**
  * Checks plugins that may come from anywhere, and puts them in the order in which they run: those
@@ -77,6 +77,10 @@ function checkPlugin(plugin: unknown, index: number): Plugin {
     const value: unknown = (plugin as Partial<Plugin>)[flag];
     if (value === undefined || typeof value === "boolean") continue;
     refuse(`Plugin ${name} has ${flag} ${String(value)}: use true, false or nothing`, name);
+  }
+  const { options } = plugin as Partial<Plugin>;
+  if (options !== undefined && (typeof options !== "object" || options === null)) {
+    refuse(`Plugin ${name} has options that are ${kindOf(options)}: use an object`, name);
   }
   for (const key of keysOf(plugin)) {
     if (FIELDS.includes(key)) continue;

@@ -8,10 +8,10 @@ import type { LinearReport } from "../plugin.ts";
 import type { MemoryPlan } from "./memory_plan.ts";
 
 /**
- * A part of a run: choosing bits for a target, reading the calibration windows in, the blocks, the tensors
- * between them, the check.
+ * A part of a run: choosing bits for a target, writing blocks again that were done before an interruption, reading the
+ * calibration windows in, the blocks, the tensors between them, the check.
  */
-export type Stage = "bits" | "embed" | "blocks" | "copy" | "verify";
+export type Stage = "bits" | "resume" | "embed" | "blocks" | "copy" | "verify";
 
 /** A stage begins or ends. */
 export interface StageEvent {
@@ -33,6 +33,16 @@ export interface PlanEvent {
   readonly plan: MemoryPlan;
 }
 
+/** A run goes on where one before it was interrupted. */
+export interface ResumeEvent {
+  /** Tells the events apart. */
+  readonly type: "resume";
+  /** Blocks that were done then. */
+  readonly done: number;
+  /** Blocks in all. */
+  readonly blocks: number;
+}
+
 /** A block begins or ends. */
 export interface BlockEvent {
   /** Tells the events apart. */
@@ -45,7 +55,7 @@ export interface BlockEvent {
   readonly blocks: number;
   /** Its name. */
   readonly name: string;
-  /** Time since the first block began, in seconds. */
+  /** Time since the first block of this process began, in seconds. */
   readonly seconds: number;
   /** Estimated time for the blocks that are left, in seconds; undefined during the first one. */
   readonly secondsLeft: number | undefined;
@@ -103,6 +113,7 @@ export interface LogEvent {
 export type PipelineEvent =
   | StageEvent
   | PlanEvent
+  | ResumeEvent
   | BlockEvent
   | ForwardEvent
   | LinearEvent

@@ -28,6 +28,19 @@ export class ExpertTally {
     this.#experts.set(key, this.#experts.get(key) === true || statistics.isCold);
   }
 
+  /** The experts of a block that were counted, each with whether it is cold. */
+  ofBlock(block: number): [expert: number, isCold: boolean][] {
+    return [...this.#experts].flatMap(([key, isCold]) => {
+      const [of, expert] = key.split(" ").map(Number);
+      return of === block && expert !== undefined ? [[expert, isCold]] : [];
+    });
+  }
+
+  /** Counts experts as {@linkcode ExpertTally.ofBlock} told them. */
+  restore(block: number, experts: readonly (readonly [expert: number, isCold: boolean])[]): void {
+    for (const [expert, isCold] of experts) this.#experts.set(`${block} ${expert}`, isCold);
+  }
+
   /** What was counted; null where there was nothing. */
   get report(): ExpertReport | null {
     const total = this.#experts.size;

@@ -10,8 +10,24 @@ import type { Tensor } from "../tensor.ts";
 import { blockPrecision } from "./block_precision.ts";
 import { HiddenStates } from "./hidden_states.ts";
 import type { PreparedRun } from "./prepare_run.ts";
-import type { SiteStatistics } from "./statistics.ts";
+import type { SiteStatistics, Windows } from "./statistics.ts";
 import { checkAborted } from "./until_aborted.ts";
+
+/** Room for the hidden states of all windows. The caller disposes it. */
+export async function makeHiddenStates(
+  run: PreparedRun,
+  { samples, seqLen }: Windows,
+  folder: string | undefined,
+): Promise<HiddenStates> {
+  const width = run.model.config.hiddenSize;
+  return await HiddenStates.create(run.ops, {
+    samples,
+    seqLen,
+    width,
+    spill: run.plan.spill,
+    folder,
+  });
+}
 
 /** The hidden states before the first block. The caller disposes them. */
 export async function embedWindows(
@@ -21,15 +37,7 @@ export async function embedWindows(
 ): Promise<HiddenStates> {
   const { ids, samples, seqLen } = calibration;
   await using stack = new AsyncDisposableStack();
-  const hidden = stack.use(
-    await HiddenStates.create(run.ops, {
-      samples,
-      seqLen,
-      width: run.model.config.hiddenSize,
-      spill: run.plan.spill,
-      folder,
-    }),
-  );
+  const hidden = stack.use(await makeHiddenStates(run, calibration, folder));
   for (let first = 0; first < samples; first += run.plan.batch) {
     checkAborted(run.signal);
     const count = Math.min(run.plan.batch, samples - first);

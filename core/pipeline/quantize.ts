@@ -11,6 +11,11 @@ import type { OutputFormat } from "../output/model_output.ts";
 import type { LinearReport } from "../plugin.ts";
 import { RotatedModel } from "../rotation/rotated_model.ts";
 import { bitsPerWeight } from "./bits_per_weight.ts";
+import { JournaledOutput } from "../journal/journaled_output.ts";
+import { openJournal } from "../journal/open_journal.ts";
+import type { RunJournal } from "../journal/run_journal.ts";
+import { setupDigest } from "../journal/run_key.ts";
+import { withKept } from "../journal/with_kept.ts";
 import { LinearRecord } from "./linear_record.ts";
 import { OutputSink } from "./output_sink.ts";
 import { openFor } from "./open_for.ts";
@@ -34,6 +39,13 @@ export interface QuantizeOptions extends RunOptions {
   readonly out: string;
   /** Bytes of tensors after which a new file is begun. Default 5e9. */
   readonly shardBytes?: number | undefined;
+  /**
+   * Keeps the blocks that are done in `.NAME.salient-work` beside `out` (it takes about the size of the result, and that
+   * of the hidden states) until the run is finished. Where one before it with the same options was interrupted, goes on
+   * behind its last block; the result is the same, byte for byte. Names and values of `key` are compared too: what else
+   * the result depends on, such as options of plugins that do not say them. Default false.
+   */
+  readonly resume?: boolean | { readonly key: Readonly<Record<string, string>> } | undefined;
   /** Checks everything, predicts the memory and stops before the work. Default false. */
   readonly dryRun?: boolean | undefined;
 }
@@ -45,7 +57,7 @@ export interface QuantizeOptions extends RunOptions {
  *
  * @returns What was done, with the error of every linear.
  * @throws {SalientError} `usage`, `input` or `plugin` for what is refused; `disk`, `failed` or `interrupted` for what
- * went wrong midway. Nothing is left behind then.
+ * went wrong midway. Nothing is left behind then, but what `resume` keeps; the message says so.
  *
  * @example Four bits, rounded to nearest
  * ```ts
@@ -68,30 +80,53 @@ export interface QuantizeOptions extends RunOptions {
  * ```
  */
 export async function quantize(options: QuantizeOptions): Promise<QuantizeReport> {
-  return await orInterrupted(options.signal, () => writeQuantized(options));
+  let journal: RunJournal | undefined;
+  try {
+    return await orInterrupted(
+      options.signal,
+      () => writeQuantized(options, (opened) => journal = opened),
+    );
+  } catch (error) {
+    throw withKept(error, journal?.kept);
+  }
 }
 
-async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport> {
+async function writeQuantized(
+  options: QuantizeOptions,
+  onJournal: (journal: RunJournal) => void,
+): Promise<QuantizeReport> {
   const format = findOutput(options.format ?? "awq-gemm");
   using opened = new DisposableStack();
   const model = await openFor(options, opened);
-  const bitPlan = await planFor(options, model, format);
+  await using work = new AsyncDisposableStack();
+  const resuming = await openJournal(options, model, format, work);
+  const { journal } = resuming;
+  if (journal !== undefined) onJournal(journal);
+  const bitPlan = journal?.plan ?? await planFor(options, model, format);
+  if (bitPlan !== undefined) await journal?.savePlan(bitPlan);
   const planned = { ...options, rules: [...options.rules ?? [], ...bitPlan?.rules ?? []] };
   const run = await transformModel(await prepareRun(planned, model, format, opened), opened);
+  await journal?.checkSetup(setupDigest(run));
+  for (const message of resuming.warnings) {
+    run.emit({ type: "log", level: "warn", plugin: undefined, message });
+  }
   const clock = new StageClock(run.emit);
   await using output = await format.create({
     model: run.model,
     ops: run.ops,
     out: options.out,
     shardBytes: options.shardBytes,
+    temporary: journal?.directory.output,
     relieve: run.relieve,
     warn: (message) => run.emit({ type: "log", level: "warn", plugin: undefined, message }),
   });
-  await using sink = new OutputSink(output, run.ops);
+  const resumable = journal && { journal, output };
+  const written = journal === undefined ? output : new JournaledOutput(output, journal, run.ops);
+  await using sink = new OutputSink(written, run.ops);
   const record = new LinearRecord(format);
   let layers: LinearReport[] = [];
   if (options.dryRun !== true) {
-    layers = await runBlocks(run, sink, clock, record);
+    layers = await runBlocks(run, sink, clock, record, resumable);
     const { linears } = record;
     if (linears.size === 0) {
       throw new SalientError("input", "No plugin quantized any linear: add one, such as rtn");
@@ -106,6 +141,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     const calibrationTokens = run.calibration?.ids.length ?? 0;
     await run.driver.finish({ linears: layers, calibrationTokens, seconds: clock.seconds });
     await clock.run("verify", () => output.commit());
+    journal?.finish();
   }
   return {
     model: model.directory,
@@ -121,6 +157,7 @@ async function writeQuantized(options: QuantizeOptions): Promise<QuantizeReport>
     bytesBefore: model.checkpoint.byteLength,
     bytesAfter: output.byteLength,
     dryRun: options.dryRun === true,
+    resumedBlocks: resuming.blocks,
     layers,
     bitPlan: bitPlan ?? null,
     rules: run.rules.reports.slice(0, options.rules?.length ?? 0),

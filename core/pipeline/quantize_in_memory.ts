@@ -84,6 +84,7 @@ async function keepQuantized(options: RunOptions): Promise<QuantizedInMemory> {
     bytesBefore: model.checkpoint.byteLength,
     bytesAfter: sink.byteLength,
     dryRun: false,
+    resumedBlocks: 0,
     layers,
     bitPlan: bitPlan ?? null,
     rules: run.rules.reports.slice(0, options.rules?.length ?? 0),

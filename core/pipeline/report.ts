@@ -41,6 +41,8 @@ export interface QuantizeReport {
   readonly bytesAfter: number;
   /** Whether nothing was done but checking. */
   readonly dryRun: boolean;
+  /** Blocks that an interrupted run had done and that were not done again; of a dry run, those that would not be. */
+  readonly resumedBlocks: number;
   /** Every linear inside the blocks, in order; with method `"none"` where it stays plain. */
   readonly layers: readonly LinearReport[];
   /** How bits were chosen, where a target was given; null where none was, and in a dry run. */

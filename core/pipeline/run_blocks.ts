@@ -7,6 +7,7 @@
 import { SalientError } from "../errors.ts";
 import type { Block } from "../model/model.ts";
 import type { LinearReport, QuantizedLinear } from "../plugin.ts";
+import { type SavedStates, saveStates } from "../journal/saved_states.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor } from "./block_editor.ts";
 import type { EditedLinear } from "./edited_linear.ts";
@@ -22,6 +23,7 @@ import { measureActivation } from "./activation_error.ts";
 import { measureLinear } from "./linear_error.ts";
 import type { Answered } from "./plugin_driver.ts";
 import type { PreparedRun } from "./prepare_run.ts";
+import { type Resumable, resumeBlocks, resumeStates } from "./resume_blocks.ts";
 import type { StageClock } from "./stage_clock.ts";
 import { SiteStatistics } from "./statistics.ts";
 import { checkAborted } from "./until_aborted.ts";
@@ -31,9 +33,10 @@ import { widenBlock } from "./widen_block.ts";
 const CHECKED_TOKENS = 64;
 
 /**
- * Quantizes every block in turn: loads it, lets the calibration windows pass it as it is, lets the
- * plugins transform it and quantize its linears, hands the result to the sink and forgets it.
+ * Quantizes every block in turn, behind those that the journal holds: loads it, lets the calibration windows pass it as it is, lets the
+ * plugins transform it and quantize its linears, hands the result to the sink, journals it and forgets it.
  *
+ * @param resumable Where blocks are journaled, if they are.
  * @returns A report for every linear, in order.
  */
 export async function runBlocks(
@@ -41,25 +44,36 @@ export async function runBlocks(
   sink: BlockSink,
   clock: StageClock,
   record: LinearRecord,
+  resumable?: Resumable,
 ): Promise<LinearReport[]> {
   const { model, sites, calibration, emit } = run;
   const reports: LinearReport[] = [];
   const lastObserved = sites.findLastIndex((block) => block.size > 0);
+  const { blocks } = model.config;
+  const begin = resumable?.journal.blocks.length ?? 0;
+  if (resumable !== undefined && begin > 0) {
+    emit({ type: "resume", done: begin, blocks });
+    reports.push(...await clock.run("resume", () => resumeBlocks(run, resumable, record)));
+  }
   await using stack = new AsyncDisposableStack();
-  const hidden = calibration === undefined
+  const startStates = (set: NonNullable<typeof calibration>): Promise<HiddenStates> =>
+    resumable === undefined || begin === 0
+      ? embedWindows(run, set, sink.temporary)
+      : resumeStates(run, set, resumable, sink.temporary);
+  const hidden = calibration === undefined || begin > lastObserved
     ? undefined
-    : stack.use(await clock.run("embed", () => embedWindows(run, calibration, sink.temporary)));
+    : stack.use(await clock.run("embed", () => startStates(calibration)));
 
   await clock.run("blocks", async () => {
     const start = performance.now();
     const elapsed = (): number => (performance.now() - start) / 1000;
-    const { blocks } = model.config;
-    for (let index = 0; index < blocks; index++) {
+    for (let index = begin; index < blocks; index++) {
       checkAborted(run.signal);
       const before = elapsed();
       using block = await widenBlock(run.ops, await model.loadBlock(index));
       const event = { type: "block", index, blocks, name: block.name } as const;
-      const left = index === 0 ? undefined : before / index * (blocks - index);
+      const done = index - begin;
+      const left = done === 0 ? undefined : before / done * (blocks - index);
       emit({ ...event, state: "start", seconds: before, secondsLeft: left });
       const linears = await runBlock(
         { ...run, block, sink, record, done: reports.length },
@@ -69,9 +83,16 @@ export async function runBlocks(
       reports.push(...linears);
       model.releaseBlock(index);
       run.relieve();
+      await resumable?.journal.finishBlock({
+        index,
+        seconds: elapsed() - before,
+        reports: linears,
+        experts: run.experts.ofBlock(index),
+        states: await saveHidden(run, resumable, index, index < lastObserved ? hidden : undefined),
+      });
       const seconds = elapsed();
       await run.driver.blockDone({ index, linears, seconds: seconds - before }, block.name);
-      const secondsLeft = seconds / (index + 1) * (blocks - index - 1);
+      const secondsLeft = seconds / (done + 1) * (blocks - index - 1);
       emit({ ...event, state: "finish", seconds, secondsLeft });
     }
   });
@@ -80,6 +101,18 @@ export async function runBlocks(
     emit({ type: "log", level: "warn", plugin: undefined, message: warning });
   }
   return reports;
+}
+
+/** Saves what the next block is given. */
+async function saveHidden(
+  { ops, calibration, plan: { batch } }: PreparedRun,
+  { journal: { directory } }: Resumable,
+  index: number,
+  hidden: HiddenStates | undefined,
+): Promise<SavedStates | null> {
+  if (hidden === undefined || calibration === undefined) return null;
+  const { samples } = calibration;
+  return await saveStates(ops, hidden, directory.states(index), { samples, batch });
 }
 
 interface BlockRunContext extends PreparedRun {

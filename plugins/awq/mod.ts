@@ -45,6 +45,7 @@ export function awq(options: AwqOptions = {}): Plugin {
   return definePlugin({
     name: "awq",
     apiVersion: 1,
+    options: resolved,
 
     setup(ctx) {
       for (const linear of ctx.model.linears) ctx.grid.resolve(grid, linear);

@@ -47,6 +47,7 @@ export function gptq(options: GptqOptions = {}): Plugin {
   return definePlugin({
     name: "gptq",
     apiVersion: 1,
+    options: resolved,
     sequential,
     propagate,
 

@@ -48,6 +48,7 @@ export function rtn(options: RtnOptions = {}): Plugin {
   return definePlugin({
     name: "rtn",
     apiVersion: 1,
+    options: grid,
 
     setup(ctx) {
       for (const linear of ctx.model.linears) ctx.grid.resolve(grid, linear);

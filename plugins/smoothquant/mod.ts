@@ -56,6 +56,7 @@ export function smoothquant(options: SmoothQuantOptions = {}): Plugin {
   return definePlugin({
     name: "smoothquant",
     apiVersion: 1,
+    options: resolved,
 
     setup(ctx) {
       const expert = ctx.model.linears.find((linear) => linear.expert !== undefined);
