@@ -34,6 +34,7 @@ const footer: Message =
   message`Examples: salient quantize models/salient-tiny --out out/tiny-awq --group-size 32
 salient quantize ./llama --method awq --bits 4 --calib my.jsonl --samples 64 --out ./llama-awq
 salient quantize ./llama --plugin ./mine.ts --set mine.alpha=0.7 --method rtn --out ./llama-mine
+salient quantize ./llama --method gptq --out ./llama-gptq --resume
 salient quantize org/name --out out/name-awq --push my-name/name-awq --private`;
 
 /** The command's grammar. */

@@ -9,7 +9,9 @@ import { SalientError } from "../errors.ts";
 import { fromJournalText } from "./journal_text.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const figures = v.record(v.string(), v.union([v.number(), v.string(), v.boolean()]));
+/** Any number, NaN too, which plugins may note. */
+const real = v.custom<number>((value) => typeof value === "number");
+const figures = v.record(v.string(), v.union([real, v.string(), v.boolean()]));
 const dtype = v.picklist([
   ...["F64", "F32", "F16", "BF16", "F8_E4M3", "I64", "I32", "I8", "U8", "BOOL"] as const,
 ]);
@@ -33,14 +35,14 @@ const activation = v.strictObject({
 const report = v.strictObject({
   name: v.string(),
   method: v.string(),
-  bits: v.number(),
-  groupSize: v.number(),
-  error: v.number(),
-  rtnError: v.number(),
+  bits: real,
+  groupSize: real,
+  error: real,
+  rtnError: real,
   activation: v.nullable(activation),
-  activationError: v.nullable(v.number()),
-  scaleExponent: v.nullable(v.number()),
-  clipped: v.number(),
+  activationError: v.nullable(real),
+  scaleExponent: v.nullable(real),
+  clipped: real,
   notes: figures,
 });
 
@@ -55,13 +57,13 @@ const rule = v.strictObject({
 const plan = v.strictObject({
   targetBits: v.number(),
   bitsPerWeight: v.number(),
-  error: v.number(),
-  bound: v.number(),
+  error: real,
+  bound: real,
   seconds: v.number(),
   linears: v.array(v.strictObject({
     name: v.string(),
     bits: v.number(),
-    errors: v.array(v.strictObject({ bits: v.number(), error: v.number() })),
+    errors: v.array(v.strictObject({ bits: v.number(), error: real })),
   })),
   rules: v.array(rule),
 });

@@ -78,6 +78,36 @@ export interface QuantizeOptions extends RunOptions {
  * assert.ok(report.bytesAfter < report.bytesBefore);
  * await Deno.remove(parent, { recursive: true });
  * ```
+ *
+ * @example Interrupted, and resumed
+ * ```ts
+ * import { createReferenceBackend, quantize } from "@salient/quant";
+ * import { rtn } from "@salient/quant/plugins/rtn";
+ * import assert from "node:assert/strict";
+ *
+ * using backend = createReferenceBackend();
+ * const parent = await Deno.makeTempDir();
+ * const options = {
+ *   model: "models/salient-tiny",
+ *   backend,
+ *   plugins: [rtn({ bits: 4, groupSize: 128 })],
+ *   out: `${parent}/quantized`,
+ *   resume: true,
+ * };
+ * const controller = new AbortController();
+ * await assert.rejects(quantize({
+ *   ...options,
+ *   signal: controller.signal,
+ *   onEvent(event) {
+ *     if (event.type === "block" && event.state === "finish") controller.abort();
+ *   },
+ * }), /what is done is kept, 1 of 5 blocks/);
+ *
+ * const report = await quantize(options);
+ * assert.equal(report.resumedBlocks, 1);
+ * assert.equal(report.layers.length, 35);
+ * await Deno.remove(parent, { recursive: true });
+ * ```
  */
 export async function quantize(options: QuantizeOptions): Promise<QuantizeReport> {
   let journal: RunJournal | undefined;
