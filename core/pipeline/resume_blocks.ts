@@ -6,7 +6,7 @@
 
 import { replayBlock } from "../journal/replay_block.ts";
 import type { RunJournal } from "../journal/run_journal.ts";
-import { restoreStates } from "../journal/saved_states.ts";
+import { restoreStates, type SavedStates, saveStates } from "../journal/saved_states.ts";
 import type { AffineGrid } from "../backend.ts";
 import { SalientError } from "../errors.ts";
 import type { ModelOutput } from "../output/model_output.ts";
@@ -92,4 +92,16 @@ export async function resumeStates(
   await restoreStates(run.ops, hidden, directory.states(last.index), last.states, windows);
   stack.move();
   return hidden;
+}
+
+/** Saves what the next block is given; null where it needs nothing. */
+export async function saveHidden(
+  { ops, calibration, plan: { batch } }: PreparedRun,
+  { journal: { directory } }: Resumable,
+  index: number,
+  hidden: HiddenStates | undefined,
+): Promise<SavedStates | null> {
+  if (hidden === undefined || calibration === undefined) return null;
+  const { samples } = calibration;
+  return await saveStates(ops, hidden, directory.states(index), { samples, batch });
 }

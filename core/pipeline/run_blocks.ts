@@ -7,7 +7,6 @@
 import { SalientError } from "../errors.ts";
 import type { Block } from "../model/model.ts";
 import type { LinearReport, QuantizedLinear } from "../plugin.ts";
-import { type SavedStates, saveStates } from "../journal/saved_states.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor } from "./block_editor.ts";
 import type { EditedLinear } from "./edited_linear.ts";
@@ -23,7 +22,7 @@ import { measureActivation } from "./activation_error.ts";
 import { measureLinear } from "./linear_error.ts";
 import type { Answered } from "./plugin_driver.ts";
 import type { PreparedRun } from "./prepare_run.ts";
-import { type Resumable, resumeBlocks, resumeStates } from "./resume_blocks.ts";
+import { type Resumable, resumeBlocks, resumeStates, saveHidden } from "./resume_blocks.ts";
 import type { StageClock } from "./stage_clock.ts";
 import { SiteStatistics } from "./statistics.ts";
 import { checkAborted } from "./until_aborted.ts";
@@ -33,8 +32,8 @@ import { widenBlock } from "./widen_block.ts";
 const CHECKED_TOKENS = 64;
 
 /**
- * Quantizes every block in turn, behind those that the journal holds: loads it, lets the calibration windows pass it as it is, lets the
- * plugins transform it and quantize its linears, hands the result to the sink, journals it and forgets it.
+ * Quantizes every block in turn, behind those that the journal holds: loads it, lets the calibration windows pass it as
+ * it is, lets the plugins transform it and quantize its linears, hands the result to the sink, journals it and forgets it.
  *
  * @param resumable Where blocks are journaled, if they are.
  * @returns A report for every linear, in order.
@@ -101,18 +100,6 @@ export async function runBlocks(
     emit({ type: "log", level: "warn", plugin: undefined, message: warning });
   }
   return reports;
-}
-
-/** Saves what the next block is given. */
-async function saveHidden(
-  { ops, calibration, plan: { batch } }: PreparedRun,
-  { journal: { directory } }: Resumable,
-  index: number,
-  hidden: HiddenStates | undefined,
-): Promise<SavedStates | null> {
-  if (hidden === undefined || calibration === undefined) return null;
-  const { samples } = calibration;
-  return await saveStates(ops, hidden, directory.states(index), { samples, batch });
 }
 
 interface BlockRunContext extends PreparedRun {
