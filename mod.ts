@@ -173,6 +173,7 @@ export type {
   NoteEvent,
   PipelineEvent,
   PlanEvent,
+  ResumeEvent,
   Stage,
   StageEvent,
 } from "./core/pipeline/events.ts";
