@@ -1,68 +1,67 @@
 /**
- * What llama.cpp calls the families.
+ * What llama.cpp calls the families, and what it computes for each.
  *
  * @module
  */
 
-import { SalientError } from "../errors.ts";
-import type { Architecture } from "../model/architecture.ts";
-import { families } from "../model/families/find_family.ts";
-import type { Family } from "../model/family.ts";
+import type { Activation } from "../backend.ts";
 
-/** A family as llama.cpp knows it. */
+/** A family as llama.cpp knows it. What is not said here is Llama's. */
 export interface GgufArchitecture {
   /** Its name, with which metadata keys begin. */
-  readonly name: "llama" | "qwen2" | "qwen3";
+  readonly name: string;
   /**
-   * Whether it turns neighbouring channels of a head (2i, 2i + 1) where Hugging Face turns those half a
-   * head apart: rows of q and k then lie in another order.
+   * Which channels of a head are turned together: neighbours (2i, 2i + 1) or those half of the rotated ones apart.
+   * Rows of q and k lie in the order that this needs.
    */
-  readonly interleaved: boolean;
-  /** Roles that may have a bias. */
-  readonly biases: readonly string[];
+  readonly turns: "neighbours" | "halves" | "none";
+  /** Whether only a part of a head's channels may be turned. Default false. */
+  readonly partial?: boolean;
+  /** Whether heads together may have another width than the stream. Default false. */
+  readonly ownHeadDim?: boolean;
+  /** Its norms, and whether they have biases. Default `rms`. */
+  readonly norm?: "rms" | "layer" | "layer with bias";
+  /** The blocks that it can run: order, then the roles of their norms. Default `sequential attention mlp`. */
+  readonly blocks?: readonly string[];
+  /** Names of norms that are called otherwise than elsewhere, in blocks that have a norm `mlp`. */
+  readonly normNames?: Readonly<Record<string, string>>;
+  /** How queries, keys and values are made. Default separate. */
+  readonly projection?: "separate" | "fused" | "latent";
+  /** The MLPs that it can run. Default `gated`. */
+  readonly mlps?: readonly MlpKind[];
+  /** Functions inside the MLP. Default SiLU. */
+  readonly activations?: readonly Activation[];
+  /** Roles of linears that may have a bias, and with a `!` of those that must. Default none. */
+  readonly biases?: readonly string[];
+  /** Whether the head has a bias. Default false. */
+  readonly headBias?: boolean;
+  /** Whether the head has to be the embedding, or may not be. Default either. */
+  readonly head?: "tied" | "own";
+  /** Every n-th block sees all tokens, the others only a window. Default: it knows no windows. */
+  readonly windowsExcept?: number;
+  /** Every n-th block is not turned. Default: all are. */
+  readonly unturned?: number;
+  /** The base of blocks behind a window has a key of its own. Default false. */
+  readonly localBase?: boolean;
+  /** Factor of the scores: a key, or 1 / sqrt(headDim), or with that many blocks 1 / sqrt(width / heads). */
+  readonly scale?: "key" | { readonly blocks: number };
+  /** Factor of the embedding: a key, or the root of its width. Default 1. */
+  readonly embedding?: "key" | "root";
+  /** Factor of the logits: a key that multiplies or divides. Default 1. */
+  readonly logits?: "times" | "over";
+  /** Whether what the halves add has a factor. Default false. */
+  readonly residual?: boolean;
+  /** Whether scores and logits are capped. Default false. */
+  readonly caps?: boolean;
+  /** Whether the weights of a token's experts add up to 1; undefined where keys say all of that. */
+  readonly normalized?: boolean;
 }
 
-const ALL: readonly string[] = ["q", "k", "v", "o", "gate", "up", "down"];
-const LLAMA: GgufArchitecture = { name: "llama", interleaved: true, biases: ALL };
-
-const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
-  llama: LLAMA,
-  mistral: LLAMA,
-  qwen2: { name: "qwen2", interleaved: false, biases: ["q", "k", "v"] },
-  qwen3: { name: "qwen3", interleaved: false, biases: [] },
-};
-
-/**
- * The architecture of a model.
- *
- * @throws {SalientError} `input`, with the reason, where llama.cpp has none that computes the same.
- */
-export function ggufArchitecture(
-  family: Family,
-  { config, block }: Architecture,
-): GgufArchitecture {
-  if (!families.includes(family)) {
-    throw refuse(`knows only families of Salient's own, not ${family.name} as a file describes it`);
-  }
-  const found = Object.hasOwn(ARCHITECTURES, family.name) ? ARCHITECTURES[family.name] : undefined;
-  if (found === undefined) {
-    throw refuse(
-      `has no name for the family ${family.name}: it knows ${
-        Object.keys(ARCHITECTURES).join(", ")
-      }`,
-    );
-  }
-  const { linears } = block(0);
-  const biased = linears.find(({ role, bias }) => bias === true && !found.biases.includes(role));
-  if (biased !== undefined) {
-    throw refuse(`has no place for the bias of ${biased.role} in ${found.name}`);
-  }
-  if (config.activation !== "silu") {
-    throw refuse(`computes ${found.name} with silu, not as this model does`);
-  }
-  return found;
-}
-
-function refuse(text: string): SalientError {
-  return new SalientError("input", `Format gguf ${text}`);
-}
+/** An MLP, and for mixtures the one that every token passes. */
+export type MlpKind =
+  | "gated"
+  | "fused"
+  | "plain"
+  | "experts"
+  | "experts with shared"
+  | "experts with gated shared";

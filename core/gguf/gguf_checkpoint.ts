@@ -9,6 +9,7 @@ import type { Checkpoint, JsonObject, TensorEntry } from "../checkpoint/types.ts
 import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
 import { discard } from "../discard.ts";
+import { transposeTensor } from "../export/transpose_tensor.ts";
 import { DTYPE_BYTES, sizeOf, type Tensor } from "../tensor.ts";
 import { dequantizeBlocks } from "./dequantize_blocks.ts";
 import { GGML_TYPES, type GgmlType } from "./ggml_type.ts";
@@ -23,8 +24,14 @@ export interface GgufSource {
   readonly type: GgmlType;
   /** First byte, from the start of the file. */
   readonly offset: number;
+  /** Rows in the file. */
+  readonly rows: number;
   /** Where row n of Hugging Face's lies in the file; undefined where it is row n. */
-  readonly rowOf: ((n: number) => number) | undefined;
+  readonly order: Int32Array | undefined;
+  /** Whether Hugging Face stores it the other way round, [in, out]. */
+  readonly transposed: boolean;
+  /** What the file has added to its values. */
+  readonly added: number;
 }
 
 /** What a {@linkcode GgufCheckpoint} is made of. */
@@ -63,55 +70,70 @@ export class GgufCheckpoint implements Checkpoint {
 
   tensor(name: string): Tensor {
     const { entry, source } = this.#find(name);
-    const pieces = this.pieces(name);
-    if (pieces === undefined) {
-      return source.mapped.tensor(source.offset, entry.dtype, entry.shape);
-    }
-    const whole = new Uint8Array(sizeOf(entry.shape) * DTYPE_BYTES[entry.dtype]);
+    if (isView(source)) return source.mapped.tensor(source.offset, entry.dtype, entry.shape);
+    if (!source.transposed) return this.#whole(entry, source, entry.shape);
+    const [inputs = 0, outputs = 0] = entry.shape;
+    using stored = this.#whole(entry, source, [outputs, inputs]);
+    return transposeTensor(stored, this.#parts.backend);
+  }
+
+  /** A tensor in memory, its rows in Hugging Face's order. */
+  #whole(entry: TensorEntry, source: GgufSource, shape: readonly number[]): Tensor {
+    const whole = new Uint8Array(sizeOf(shape) * DTYPE_BYTES[entry.dtype]);
     let at = 0;
-    for (const piece of pieces) {
+    for (const piece of this.#pieces(entry, source)) {
       whole.set(piece, at);
       at += piece.length;
     }
-    const tensor = this.#parts.backend.upload(whole, entry.dtype, entry.shape);
+    const tensor = this.#parts.backend.upload(whole, entry.dtype, shape);
     discard(whole);
     return tensor;
   }
 
   pieces(name: string): Iterable<Uint8Array<ArrayBuffer>> | undefined {
     const { entry, source } = this.#find(name);
-    const isPlain = GGML_TYPES[source.type].values === 1;
-    return isPlain && source.rowOf === undefined ? undefined : this.#pieces(entry, source);
+    if (isView(source)) return undefined;
+    return source.transposed ? this.#turned(name) : this.#pieces(entry, source);
+  }
+
+  *#turned(name: string): Generator<Uint8Array<ArrayBuffer>> {
+    using tensor = this.tensor(name);
+    yield this.#parts.backend.downloadBytes(tensor);
   }
 
   /** The rows in order: blocks as F32, plain numbers as they are. */
   *#pieces(entry: TensorEntry, source: GgufSource): Generator<Uint8Array<ArrayBuffer>> {
     const { backend } = this.#parts;
-    const { mapped, type, offset, rowOf } = source;
-    const rows = entry.shape[0] ?? 1;
+    const { mapped, type, offset, order, rows, added } = source;
     const stride = entry.byteLength / rows;
-    const step = rowOf === undefined ? Math.max(1, Math.floor(PIECE / stride)) : 1;
+    const step = order === undefined ? Math.max(1, Math.floor(PIECE / stride)) : 1;
     for (let start = 0; start < rows; start += step) {
       const count = Math.min(step, rows - start);
-      const first = rowOf === undefined ? start : rowOf(start);
+      const first = order === undefined ? start : order[start] ?? 0;
       using part = mapped.tensor(offset + first * stride, "U8", [count * stride]);
       const bytes = backend.downloadBytes(part);
       const read = GGML_TYPES[type].values === 1
         ? bytes
         : new Uint8Array(dequantizeBlocks(type, bytes).buffer);
+      if (added !== 0) {
+        const values = new Float32Array(read.buffer);
+        values.forEach((value, i) => values[i] = value - added);
+      }
       yield read;
       discard(read);
       discard(bytes);
     }
   }
 
-  /** The blocks of a tensor as they are, whole rows of them in the order of Hugging Face's. */
+  /** The blocks of a linear [outputs, inputs] as they are, whole rows of them in the order of Hugging Face's. */
   blocks(name: string): { readonly type: GgmlType; readonly bytes: Uint8Array<ArrayBuffer> } {
-    const { entry, source: { mapped, type, offset, rowOf } } = this.#find(name);
+    const { entry, source: { mapped, type, offset, order, rows } } = this.#find(name);
     using stored = mapped.tensor(offset, "U8", [entry.byteLength]);
     const bytes = this.#parts.backend.downloadBytes(stored);
-    if (rowOf === undefined) return { type, bytes };
-    return { type, bytes: reorder(bytes, bytes.length / (entry.shape[0] ?? 1), rowOf) };
+    return {
+      type,
+      bytes: order === undefined ? bytes : reorder(bytes, bytes.length / rows, order),
+    };
   }
 
   release(name: string): void {
@@ -139,14 +161,19 @@ export class GgufCheckpoint implements Checkpoint {
   }
 }
 
+/** Whether a tensor is as it lies in the file. */
+function isView({ type, order, transposed, added }: GgufSource): boolean {
+  return GGML_TYPES[type].values === 1 && order === undefined && !transposed && added === 0;
+}
+
 function reorder(
   values: Uint8Array<ArrayBuffer>,
   width: number,
-  rowOf: (n: number) => number,
+  order: Int32Array,
 ): Uint8Array<ArrayBuffer> {
   const ordered = values.slice();
   for (let n = 0; n < values.length / width; n++) {
-    const from = rowOf(n) * width;
+    const from = (order[n] ?? 0) * width;
     ordered.set(values.subarray(from, from + width), n * width);
   }
   return ordered;

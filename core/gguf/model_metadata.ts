@@ -4,84 +4,160 @@
  * @module
  */
 
-import { SalientError } from "../errors.ts";
-import type { ModelConfig, RopeConfig } from "../model/config.ts";
+import type { Architecture } from "../model/architecture.ts";
+import type { BlockLayout, LinearSpec } from "../model/layout.ts";
 import type { GgufArchitecture } from "./architecture.ts";
 import type { GgufValue } from "./gguf_value.ts";
+import { ropeMetadata } from "./rope_metadata.ts";
+
+/** A key without the architecture's name, and its value: a whole number or another one, or a text. */
+type Entry = readonly [key: string, value: GgufValue];
+
+/** Names of functions that transformers has others for. */
+const TRANSFORMERS: Readonly<Record<string, string>> = { gelu_tanh: "gelu_pytorch_tanh" };
 
 /**
  * Keys under `general` and the architecture's name. Where a model sees only a window of the tokens before,
- * which llama.cpp does not do for these architectures, its context ends where the window does.
+ * and llama.cpp does not do that in its architecture, its context ends where the window does.
  *
  * @throws {SalientError} `input` where positions are stretched in a way that the format cannot say.
  */
 export function modelMetadata(
   architecture: GgufArchitecture,
-  config: ModelConfig,
+  structure: Architecture,
   name: string,
 ): Map<string, GgufValue> {
   const { name: prefix } = architecture;
-  const { rope } = config;
-  if (rope === undefined) {
-    throw new SalientError("input", `Format gguf knows ${prefix} only with rotary embedding`);
-  }
+  const { config } = structure;
+  const layouts = Array.from({ length: config.blocks }, (_, i) => structure.block(i));
+  const [first] = layouts;
+  const { norms = [] } = first ?? {};
+  const eps = norms[0]?.kind === "layer" ? "layer_norm_epsilon" : "layer_norm_rms_epsilon";
   const windows = config.windows.filter((window) => window > 0);
-  const context = Math.min(config.maxPositions, ...windows);
-  const whole = (value: number): GgufValue => ({ type: "u32", value });
-  const real = (value: number): GgufValue => ({ type: "f32", value });
+  const windowed = architecture.windowsExcept !== undefined;
+  const context = windowed ? config.maxPositions : Math.min(config.maxPositions, ...windows);
+  const values: readonly Entry[] = [
+    ["vocab_size", whole(config.vocabSize)],
+    ["context_length", whole(context)],
+    ["embedding_length", whole(config.hiddenSize)],
+    ["block_count", whole(config.blocks)],
+    ["feed_forward_length", whole(feedForward(layouts, config.intermediateSize))],
+    // Read by nobody but Salient: llama.cpp computes both by the approximation.
+    ...(architecture.activations?.includes("gelu") === true
+      ? [["hidden_activation", text(TRANSFORMERS[config.activation] ?? config.activation)] as const]
+      : []),
+    ["attention.head_count", whole(config.heads)],
+    ["attention.head_count_kv", whole(config.kvHeads)],
+    ["attention.key_length", whole(config.headDim)],
+    ["attention.value_length", whole(valueLength(first, config.headDim))],
+    [`attention.${eps}`, real(config.normEps)],
+    ...(windowed && windows.length > 0
+      ? [["attention.sliding_window", whole(Math.max(...windows))] as const]
+      : []),
+    ...factors(architecture, structure, first),
+    ...mixture(architecture, layouts),
+    ...latent(first),
+    ...ropeMetadata(architecture, structure),
+  ];
   return new Map<string, GgufValue>([
-    ["general.architecture", { type: "string", value: prefix }],
-    ["general.type", { type: "string", value: "model" }],
-    ["general.name", { type: "string", value: name }],
+    ["general.architecture", text(prefix)],
+    ["general.type", text("model")],
+    ["general.name", text(name)],
     ["general.quantization_version", whole(2)],
-    [`${prefix}.vocab_size`, whole(config.vocabSize)],
-    [`${prefix}.context_length`, whole(context)],
-    [`${prefix}.embedding_length`, whole(config.hiddenSize)],
-    [`${prefix}.block_count`, whole(config.blocks)],
-    [`${prefix}.feed_forward_length`, whole(config.intermediateSize)],
-    [`${prefix}.attention.head_count`, whole(config.heads)],
-    [`${prefix}.attention.head_count_kv`, whole(config.kvHeads)],
-    [`${prefix}.attention.key_length`, whole(config.headDim)],
-    [`${prefix}.attention.value_length`, whole(config.headDim)],
-    [`${prefix}.attention.layer_norm_rms_epsilon`, real(config.normEps)],
-    [`${prefix}.rope.dimension_count`, whole(rope.rotated)],
-    [`${prefix}.rope.freq_base`, real(rope.theta)],
-    ...ropeScaling(prefix, rope),
+    ...values.map(([key, value]) => [`${prefix}.${key}`, value] as const),
   ]);
 }
 
-function ropeScaling(prefix: string, rope: RopeConfig): [string, GgufValue][] {
-  const { scaling, parameters } = rope;
-  const key = `${prefix}.rope.scaling`;
-  switch (scaling) {
-    case "default":
-    case "llama3": // a tensor of its own
-      return [];
-    case "linear":
-      return [
-        [`${key}.type`, { type: "string", value: "linear" }],
-        [`${key}.factor`, { type: "f32", value: parameters["factor"] ?? 1 }],
-      ];
-    case "yarn": {
-      const usual = parameters["beta_fast"] === 32 && parameters["beta_slow"] === 1 &&
-        parameters["truncate"] === 1 &&
-        !["attention_factor", "mscale", "mscale_all_dim"].some((name) => name in parameters);
-      if (!usual) throw refuse("with parameters of its own");
-      const original = parameters["original_max_position_embeddings"] ?? 0;
-      return [
-        [`${key}.type`, { type: "string", value: "yarn" }],
-        [`${key}.factor`, { type: "f32", value: parameters["factor"] ?? 1 }],
-        [`${key}.original_context_length`, { type: "u32", value: original }],
-      ];
-    }
-    default:
-      throw refuse("");
-  }
+function text(value: string): GgufValue {
+  return { type: "string", value };
+}
 
-  function refuse(text: string): SalientError {
-    return new SalientError(
-      "input",
-      `Format gguf cannot say rope scaling ${scaling} ${text}`.trimEnd(),
-    );
+function whole(value: number): GgufValue {
+  return { type: "u32", value };
+}
+
+function real(value: number): GgufValue {
+  return { type: "f32", value };
+}
+
+/** Width inside the MLP of the blocks that are dense; where none is, that of an expert. */
+function feedForward(layouts: readonly BlockLayout[], otherwise: number): number {
+  const dense = layouts.find(({ mlp }) => mlp.kind !== "experts");
+  const down = dense?.linears.find(({ role }) => role === "down") ??
+    layouts[0]?.linears.find(({ role, expert }) => role === "down" && expert !== undefined);
+  return down?.shape[1] ?? otherwise;
+}
+
+function valueLength(layout: BlockLayout | undefined, headDim: number): number {
+  const projection = layout?.attention.projection;
+  return projection?.kind === "latent" ? projection.valueDim : headDim;
+}
+
+/** What is multiplied, capped, or how the halves follow each other. */
+function factors(
+  { name, embedding, logits, residual, scale, caps }: GgufArchitecture,
+  { ends }: Architecture,
+  layout: BlockLayout | undefined,
+): readonly Entry[] {
+  const entries: Entry[] = [];
+  const { logitScale = 1, embeddingScale = 1, logitSoftcap = 0 } = ends;
+  if (embedding === "key") entries.push(["embedding_scale", real(embeddingScale)]);
+  if (residual === true) entries.push(["residual_scale", real(layout?.residualScale ?? 1)]);
+  if (scale === "key") entries.push(["attention.scale", real(layout?.attention.scale ?? 0)]);
+  if (logits !== undefined) {
+    entries.push(["logit_scale", real(logits === "times" ? logitScale : 1 / logitScale)]);
   }
+  if (caps === true) {
+    entries.push(["attn_logit_softcapping", real(layout?.attention.softcap ?? 0)]);
+    entries.push(["final_logit_softcapping", real(logitSoftcap)]);
+  }
+  if (name === "gptneox") {
+    const parallel = layout?.order === "parallel";
+    entries.push(["use_parallel_residual", { type: "bool", value: parallel }]);
+  }
+  return entries;
+}
+
+/** The experts. */
+function mixture(
+  { normalized }: GgufArchitecture,
+  layouts: readonly BlockLayout[],
+): readonly Entry[] {
+  const index = layouts.findIndex(({ mlp }) => mlp.kind === "experts");
+  const layout = layouts[index];
+  if (layout?.mlp.kind !== "experts") return [];
+  const { count, router, shared } = layout.mlp;
+  const width = (of: (linear: LinearSpec) => boolean): number => {
+    return layout.linears.find((linear) => linear.role === "down" && of(linear))?.shape[1] ?? 0;
+  };
+  const own = width(({ expert }) => expert !== undefined);
+  const common = width(({ expert }) => expert === undefined);
+  return [
+    ["expert_count", whole(count)],
+    ["expert_used_count", whole(router.perToken)],
+    ["expert_feed_forward_length", whole(own)],
+    ...(shared === undefined
+      ? []
+      : [["expert_shared_feed_forward_length", whole(common)] as const]),
+    ...(normalized === undefined
+      ? [
+        ["leading_dense_block_count", whole(index)],
+        ["expert_shared_count", whole(common / own)],
+        ["expert_weights_scale", real(router.scale)],
+        ["expert_weights_norm", { type: "bool", value: router.normalize }],
+        ["expert_gating_func", whole(router.scoring === "softmax" ? 1 : 2)],
+      ] as const
+      : []),
+  ];
+}
+
+/** Widths of latent queries, keys and values. */
+function latent(layout: BlockLayout | undefined): readonly Entry[] {
+  const projection = layout?.attention.projection;
+  if (projection?.kind !== "latent") return [];
+  const { queryRank, kvRank } = projection;
+  return [
+    ...(queryRank === 0 ? [] : [["attention.q_lora_rank", whole(queryRank)] as const]),
+    ["attention.kv_lora_rank", whole(kvRank)],
+  ];
 }

@@ -17,8 +17,11 @@ import { readGguf } from "./read_gguf.ts";
 export interface ExpectedTensor {
   /** How it is stored. */
   readonly type: GgmlType;
-  /** Checksum of the fp32 values of its blocks, of {@linkcode rowsOfPiece} rows each; of its bytes where it has none. */
-  readonly sum: string;
+  /**
+   * Checksums of its equal parts, most often one: of the fp32 values of its blocks, of {@linkcode rowsOfPiece} rows
+   * each; of its bytes where it has none.
+   */
+  readonly sums: readonly string[];
 }
 
 /**
@@ -32,7 +35,7 @@ export async function verifyGguf(
 ): Promise<void> {
   const { tensors } = await readGguf(path);
   using file = await Deno.open(path, { read: true });
-  for (const [name, { type, sum }] of expected) {
+  for (const [name, { type, sums }] of expected) {
     const found = tensors.get(name);
     if (found?.type !== type) throw failed(path, name);
     const columns = found.shape.at(-1) ?? 1;
@@ -40,17 +43,20 @@ export async function verifyGguf(
     const piece = isBlock
       ? rowsOfPiece(ggmlBytes(type, columns)) * ggmlBytes(type, columns)
       : PLAIN_PIECE;
-    const check = new Checksum();
+    const length = found.byteLength / sums.length;
     await file.seek(found.offset, Deno.SeekMode.Start);
-    for (let done = 0; done < found.byteLength; done += piece) {
-      const bytes = new Uint8Array(Math.min(piece, found.byteLength - done));
-      await readFully(file, bytes, path, name);
-      const values = isBlock ? new Uint8Array(dequantizeBlocks(type, bytes).buffer) : bytes;
-      check.add(values);
-      discard(values);
-      discard(bytes);
+    for (const sum of sums) {
+      const check = new Checksum();
+      for (let done = 0; done < length; done += piece) {
+        const bytes = new Uint8Array(Math.min(piece, length - done));
+        await readFully(file, bytes, path, name);
+        const values = isBlock ? new Uint8Array(dequantizeBlocks(type, bytes).buffer) : bytes;
+        check.add(values);
+        discard(values);
+        discard(bytes);
+      }
+      if (check.text !== sum) throw failed(path, name);
     }
-    if (check.text !== sum) throw failed(path, name);
   }
 }
 

@@ -9,20 +9,20 @@ import { discard } from "../discard.ts";
 import { SalientError } from "../errors.ts";
 import { Checksum } from "../export/checksum.ts";
 import { refuseLinear } from "../export/refuse_linear.ts";
-import { type GgufArchitecture, ggufArchitecture } from "../gguf/architecture.ts";
+import { transposeTensor } from "../export/transpose_tensor.ts";
 import { blockPieces } from "../gguf/block_pieces.ts";
 import { blockType } from "../gguf/block_type.ts";
 import type { GgmlType } from "../gguf/ggml_type.ts";
 import { GGML_TYPES } from "../gguf/ggml_type.ts";
+import { ggufArchitecture } from "../gguf/gguf_architecture.ts";
 import { GgufWriter } from "../gguf/gguf_writer.ts";
-import { halvesRow } from "../gguf/head_order.ts";
 import { modelMetadata } from "../gguf/model_metadata.ts";
 import { readTokenizerFiles } from "../gguf/read_tokenizer_files.ts";
 import { rechunk } from "../gguf/rechunk.ts";
 import { ropeFactors } from "../gguf/rope_factors.ts";
 import { type NamedTensor, tensorNames } from "../gguf/tensor_names.ts";
 import { tokenizerMetadata } from "../gguf/tokenizer_metadata.ts";
-import { type ExpectedTensor, PLAIN_PIECE, verifyGguf } from "../gguf/verify_gguf.ts";
+import { PLAIN_PIECE, verifyGguf } from "../gguf/verify_gguf.ts";
 import { castable } from "../pipeline/fold_factors.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { LinearInfo } from "../plugin.ts";
@@ -32,7 +32,6 @@ import { releasing } from "./releasing.ts";
 import type { ModelOutput, OutputFormat, OutputOptions, StreamedTensor } from "./model_output.ts";
 
 const NAME = "gguf";
-const ROPE_FACTORS = "rope_freqs.weight";
 
 /**
  * The format `gguf`: one file with weights, sizes and tokenizer, which llama.cpp and what is built on it load. Each
@@ -88,7 +87,11 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
     );
   }
   const architecture = ggufArchitecture(model.family, model.architecture);
-  const metadata = modelMetadata(architecture, model.config, basename(resolve(model.directory)));
+  const metadata = modelMetadata(
+    architecture,
+    model.architecture,
+    basename(resolve(model.directory)),
+  );
   const files = await readTokenizerFiles(model.directory);
   if (files === undefined) {
     metadata.set("tokenizer.ggml.model", { type: "string", value: "none" });
@@ -100,32 +103,35 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
     for (const [key, value] of values) metadata.set(key, value);
     if (warning !== undefined) options.warn?.(warning);
   }
-  const names = tensorNames(model.architecture);
-  const factors = model.config.rope && ropeFactors(model.config.rope);
-  const extra = factors === undefined ? [] : [{ name: ROPE_FACTORS, shape: [factors.length] }];
-  const tensors = [...names.map(({ gguf, shape }) => ({ name: gguf, shape })), ...extra];
+  const names = tensorNames(architecture, model.architecture);
+  const { rope } = model.config;
+  const factors = [...rope === undefined ? [] : ropeFactors(rope)];
+  const declared = new Map(names.map(({ gguf, shape, part }) => {
+    return [gguf, part === undefined ? shape : [part.count, ...shape]] as const;
+  }));
+  for (const [name, { length }] of factors) declared.set(name, [length]);
+  const tensors = [...declared].map(([name, shape]) => ({ name, shape }));
   const writer = await GgufWriter.create(out, metadata, tensors, undefined, options.temporary);
-  const output = new GgufOutput(options, architecture, names, writer);
-  if (factors !== undefined) await output.addFactors(factors);
+  const output = new GgufOutput(options, names, writer);
+  for (const [name, values] of factors) await output.addFactors(name, values);
   return output;
 }
 
 class GgufOutput implements ModelOutput {
   readonly temporary: string;
   readonly #options: OutputOptions;
-  readonly #architecture: GgufArchitecture;
   readonly #names: ReadonlyMap<string, NamedTensor>;
   readonly #writer: GgufWriter;
-  readonly #written = new Map<string, ExpectedTensor>();
+  readonly #written = new Map<string, { readonly type: GgmlType; readonly sums: string[] }>();
+  /** Names in the checkpoint. */
+  readonly #done = new Set<string>();
 
   constructor(
     options: OutputOptions,
-    architecture: GgufArchitecture,
     names: readonly NamedTensor[],
     writer: GgufWriter,
   ) {
     this.#options = options;
-    this.#architecture = architecture;
     this.#names = new Map(names.map((tensor) => [tensor.name, tensor]));
     this.#writer = writer;
     this.temporary = dirname(writer.temporary);
@@ -135,9 +141,9 @@ class GgufOutput implements ModelOutput {
     return this.#writer.byteLength;
   }
 
-  /** The stretching of positions of Llama 3. */
-  async addFactors(factors: Float32Array<ArrayBuffer>): Promise<void> {
-    await this.#write(ROPE_FACTORS, "F32", [new Uint8Array(factors.buffer)]);
+  /** What stretches positions by a factor for each pair of channels. */
+  async addFactors(gguf: string, { buffer }: Float32Array<ArrayBuffer>): Promise<void> {
+    await this.#write({ name: "", gguf }, "F32", [new Uint8Array(buffer)]);
   }
 
   async addLinear(info: LinearInfo, weight: QuantizedWeight): Promise<void> {
@@ -145,10 +151,11 @@ class GgufOutput implements ModelOutput {
     const type = blockType(weight.grid);
     if (type === undefined) throw new SalientError("failed", `No blocks hold ${info.name}`);
     const values = new Checksum();
-    const rowOf = this.#rowOf(tensor);
+    const rowOf = (n: number): number => tensor.order?.[n] ?? n;
     const { ops } = this.#options;
-    await this.#writer.add(tensor.gguf, type, blockPieces({ weight, type, rowOf, values, ops }));
-    this.#written.set(tensor.gguf, { type, sum: values.text });
+    const pieces = blockPieces({ weight, type, rowOf, values, ops });
+    await this.#writer.add(tensor.gguf, type, pieces, tensor.part);
+    this.#note(tensor, type, values.text);
   }
 
   async addChanged(name: string, tensor: Tensor): Promise<void> {
@@ -156,34 +163,33 @@ class GgufOutput implements ModelOutput {
   }
 
   async addStream({ name, dtype, bytes }: StreamedTensor): Promise<void> {
-    const { gguf, kind } = this.#named(name);
+    const tensor = this.#named(name);
     const plain = castable(dtype);
-    if (kind !== "norm" && plain === dtype) return await this.#write(gguf, plain, bytes);
+    if (this.#isAsIs(tensor) && plain === dtype) return await this.#write(tensor, plain, bytes);
     const { ops } = this.#options;
     const parts: Uint8Array[] = [];
     for await (const piece of bytes) parts.push(piece.slice());
     const whole = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
-    using tensor = ops.upload(whole, dtype, this.#named(name).shape);
-    await this.#addPlain(this.#named(name), tensor);
+    using uploaded = ops.upload(whole, dtype, tensor.stored ?? tensor.shape);
+    await this.#addPlain(tensor, uploaded);
   }
 
   async copy(prefix: string): Promise<void> {
     const { checkpoint } = this.#options.model;
     for (const tensor of this.#names.values()) {
-      if (this.#written.has(tensor.gguf) || !tensor.name.startsWith(prefix)) continue;
+      if (this.#done.has(tensor.name) || !tensor.name.startsWith(prefix)) continue;
       const name = this.#sourceOf(tensor);
       const entry = checkpoint.entries.get(name);
       const pieces = checkpoint.pieces?.(name);
-      const isSmall = tensor.kind === "norm" || tensor.kind === "bias";
-      const asIs = entry !== undefined && castable(entry.dtype) === entry.dtype && !isSmall &&
-        !this.#isTurned(tensor);
+      const asIs = entry !== undefined && castable(entry.dtype) === entry.dtype &&
+        this.#isAsIs(tensor);
       if (asIs && pieces !== undefined) {
-        await this.#write(tensor.gguf, castable(entry.dtype), releasing(checkpoint, name, pieces));
+        await this.#write(tensor, castable(entry.dtype), releasing(checkpoint, name, pieces));
       } else {
         using source = checkpoint.tensor(name);
         if (asIs) {
           const bytes = releasing(checkpoint, name, tensorBytes(this.#options.ops, source));
-          await this.#write(tensor.gguf, castable(entry.dtype), bytes);
+          await this.#write(tensor, castable(entry.dtype), bytes);
         } else await this.#addPlain(tensor, source);
       }
       checkpoint.release(name);
@@ -211,18 +217,23 @@ class GgufOutput implements ModelOutput {
 
   async #addPlain(named: NamedTensor, tensor: Tensor): Promise<void> {
     const { ops } = this.#options;
-    const small = named.kind === "norm" || named.kind === "bias";
-    const type = small ? "F32" : castable(tensor.dtype);
+    const type = named.kind === "small" ? "F32" : castable(tensor.dtype);
     using cast = tensor.dtype === type ? undefined : await ops.cast(tensor, type);
-    const rowOf = this.#isTurned(named) ? this.#rowOf(named) : undefined;
-    const bytes = rowOf === undefined
-      ? tensorBytes(ops, cast ?? tensor)
-      : [turnRows(ops.downloadBytes(cast ?? tensor), named.shape[0] ?? 1, rowOf)];
-    await this.#write(named.gguf, type, bytes);
+    using turned = named.transposed === true ? transposeTensor(cast ?? tensor, ops) : undefined;
+    const last = turned ?? cast ?? tensor;
+    const { order, offset, shape } = named;
+    if (offset !== undefined) {
+      const values = ops.download(last).map((value) => value + offset);
+      return await this.#write(named, type, [new Uint8Array(values.buffer)]);
+    }
+    const bytes = order === undefined
+      ? tensorBytes(ops, last)
+      : [orderedRows(ops.downloadBytes(last), shape[0] ?? 1, order)];
+    await this.#write(named, type, bytes);
   }
 
   async #write(
-    gguf: string,
+    tensor: Pick<NamedTensor, "name" | "gguf" | "part">,
     type: GgmlType,
     bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<void> {
@@ -234,18 +245,25 @@ class GgufOutput implements ModelOutput {
         discard(piece);
       }
     }
-    await this.#writer.add(gguf, type, summed());
-    this.#written.set(gguf, { type, sum: sum.text });
+    await this.#writer.add(tensor.gguf, type, summed(), tensor.part);
+    this.#note(tensor, type, sum.text);
   }
 
-  #isTurned({ kind, role }: NamedTensor): boolean {
-    return this.#architecture.interleaved && (kind === "linear" || kind === "bias") &&
-      (role === "q" || role === "k");
+  /** Remembers what was written. */
+  #note(
+    { name, gguf, part }: Pick<NamedTensor, "name" | "gguf" | "part">,
+    type: GgmlType,
+    sum: string,
+  ): void {
+    const { sums } = this.#written.get(gguf) ?? { sums: [] };
+    sums[part?.index ?? 0] = sum;
+    this.#written.set(gguf, { type, sums });
+    this.#done.add(name);
   }
 
-  #rowOf(tensor: NamedTensor): (n: number) => number {
-    const { headDim } = this.#options.model.config;
-    return this.#isTurned(tensor) ? (n) => halvesRow(n, headDim) : (n) => n;
+  /** Whether the file has it as the checkpoint does. */
+  #isAsIs({ kind, order, transposed, offset }: NamedTensor): boolean {
+    return kind !== "small" && order === undefined && transposed !== true && offset === undefined;
   }
 
   #named(name: string): NamedTensor {
@@ -258,15 +276,15 @@ class GgufOutput implements ModelOutput {
 }
 
 /** Rows in another order. */
-function turnRows(
+function orderedRows(
   bytes: Uint8Array<ArrayBuffer>,
   rows: number,
-  rowOf: (n: number) => number,
+  order: Int32Array,
 ): Uint8Array<ArrayBuffer> {
   const width = bytes.length / rows;
   const turned = new Uint8Array(bytes.length);
   for (let n = 0; n < rows; n++) {
-    const from = rowOf(n) * width;
+    const from = (order[n] ?? n) * width;
     turned.set(bytes.subarray(from, from + width), n * width);
   }
   return turned;
