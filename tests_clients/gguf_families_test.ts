@@ -7,9 +7,12 @@ import { clientTest, missingPeer, runPeer } from "./run_child.ts";
 
 type Answer = readonly (readonly number[])[] | string;
 
-/** How far log-likelihoods may be off, in nats, on average over all tokens and places. */
-const PLAIN = 3e-3;
-const BLOCKS = 5e-2;
+/**
+ * How far log-likelihoods may be off for each block, in nats, on average over all tokens and places: llama.cpp keeps keys and
+ * values in F16, and rounds the inputs of quantized products to 8 bits.
+ */
+const PLAIN = 1e-3;
+const BLOCKS = 2e-2;
 
 /** Log-likelihoods [ids][vocabulary]. */
 async function logLikelihoods(model: Model): Promise<Float64Array[]> {
@@ -37,9 +40,7 @@ function difference(ours: readonly Float64Array[], theirs: Answer): number {
   return sum / count;
 }
 
-const only = Deno.env.get("GGUF_FAMILY");
 for (const [name, config] of Object.entries(GGUF_FAMILIES)) {
-  if (only !== undefined && only !== name) continue;
   clientTest(`llama.cpp computes ${name} as we do`, missingPeer("node-llama-cpp"), async () => {
     await using folder = await temporaryDirectory();
     const directory = `${folder.path}/model`;
@@ -63,7 +64,8 @@ for (const [name, config] of Object.entries(GGUF_FAMILIES)) {
       found.push(difference(await logLikelihoods(model), answers[i] ?? "no answer"));
     }
     console.log(`  ${name}: ${found.map((value) => value.toExponential(1)).join(", ")} nats`);
-    assert.ok(found[0]! < PLAIN, `plain: ${found[0]} nats`);
-    assert.ok(found[1]! < BLOCKS && found[2]! < BLOCKS, `blocks: ${found} nats`);
+    const blocks = Number(config.num_hidden_layers ?? 3);
+    assert.ok(found[0]! < PLAIN * blocks, `plain: ${found[0]} nats`);
+    assert.ok(Math.max(found[1]!, found[2]!) < BLOCKS * blocks, `in blocks: ${found} nats`);
   });
 }

@@ -19,6 +19,10 @@ export interface GgufArchitecture {
   readonly partial?: boolean;
   /** Whether heads together may have another width than the stream. Default false. */
   readonly ownHeadDim?: boolean;
+  /** Whether every head must have keys and values of its own. Default false. */
+  readonly ownKeys?: boolean;
+  /** Numbers of blocks by which it knows the only model that it runs. Default any. */
+  readonly blockCounts?: readonly number[];
   /** Its norms, and whether they have biases. Default `rms`. */
   readonly norm?: "rms" | "layer" | "layer with bias";
   /** The blocks that it can run: order, then the roles of their norms. Default `sequential attention mlp`. */

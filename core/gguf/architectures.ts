@@ -41,15 +41,24 @@ const GLM: GgufArchitecture = {
   name: "chatglm",
   turns: "neighbours",
   partial: true,
-  ownHeadDim: true,
   mlps: ["fused"],
   biases: ["q", "k", "v"],
+};
+
+const GEMMA3: GgufArchitecture = {
+  ...GEMMA,
+  name: "gemma3",
+  blocks: [`${POST} q k`],
+  windowsExcept: 6,
+  localBase: true,
+  scale: { blocks: 62 },
 };
 
 /** What is verified against llama.cpp (`tests_clients/gguf_families_test.ts`). */
 export const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
   llama: LLAMA,
   mistral: LLAMA,
+  mistral3_text: LLAMA,
   mixtral: LLAMA,
   qwen2: { name: "qwen2", turns: "halves", biases: ["q!", "k!", "v!"] },
   qwen3: {
@@ -67,14 +76,8 @@ export const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
     scale: { blocks: 46 },
     caps: true,
   },
-  gemma3: {
-    ...GEMMA,
-    name: "gemma3",
-    blocks: [`${POST} q k`],
-    windowsExcept: 6,
-    localBase: true,
-    scale: { blocks: 62 },
-  },
+  gemma3: GEMMA3,
+  gemma3_text: GEMMA3,
   phi3: { name: "phi3", turns: "halves", partial: true, projection: "fused", mlps: ["fused"] },
   phi: {
     name: "phi2",
@@ -107,6 +110,7 @@ export const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
   olmoe: {
     name: "olmoe",
     turns: "halves",
+    ownKeys: true,
     blocks: ["sequential attention mlp q k"],
     mlps: ["experts"],
     normalized: false,
@@ -193,7 +197,7 @@ export const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
     unturned: 4,
   },
   glm: GLM,
-  glm4: { ...GLM, name: "glm4", blocks: [POST] },
+  glm4: { ...GLM, name: "glm4", ownHeadDim: true, blocks: [POST] },
   arcee: {
     name: "arcee",
     turns: "neighbours",
@@ -214,8 +218,10 @@ export const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
     name: "deepseek2",
     turns: "neighbours",
     projection: "latent",
-    blocks: ["sequential attention mlp kvA", "sequential attention mlp qA kvA"],
-    mlps: ["gated", "experts", "experts with shared"],
+    // V2-Lite: llama.cpp takes latent queries for granted with other numbers of blocks.
+    blockCounts: [26, 27],
+    blocks: ["sequential attention mlp kvA"],
+    mlps: ["gated", "experts with shared"],
     head: "own",
   },
 };

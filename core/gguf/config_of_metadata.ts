@@ -7,7 +7,8 @@
 import type { JsonObject } from "../checkpoint/types.ts";
 import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
-import { type ConfigOf, CONFIGS } from "./config_tables.ts";
+import type { ConfigOf } from "./config_of.ts";
+import { CONFIGS } from "./config_tables.ts";
 import { MetadataReader } from "./metadata_reader.ts";
 import type { GgufHeader } from "./read_gguf.ts";
 import { ropeOfMetadata } from "./rope_of_metadata.ts";

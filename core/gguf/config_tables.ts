@@ -5,35 +5,10 @@
  */
 
 import type { JsonObject } from "../checkpoint/types.ts";
+import type { ConfigOf } from "./config_of.ts";
+import { GPT_CONFIGS } from "./gpt_configs.ts";
+import { MIXTURE_CONFIGS } from "./mixture_configs.ts";
 import type { MetadataReader } from "./metadata_reader.ts";
-
-/** A class of transformers. */
-interface ModelClass {
-  /** Its name, in `architectures`. */
-  readonly name: string;
-  /** Its `model_type`. */
-  readonly type: string;
-}
-
-/** How the configuration of an architecture is written. */
-export interface ConfigOf extends ModelClass {
-  /** The class where there are experts; undefined where that is not read. */
-  readonly experts?: ModelClass;
-  /** Key of the epsilon of layer norms. Default: root mean squares, `rms_norm_eps`. */
-  readonly eps?: string;
-  /** The function inside the MLP where the file does not say it. Default `silu`. */
-  readonly activation?: string;
-  /** Its key. Default `hidden_act`. */
-  readonly activationKey?: string;
-  /** Key for the part of a head that is turned; `""` where another key says so. Default: whole heads. */
-  readonly partial?: string;
-  /** Whether it has rotary embedding. Default true. */
-  readonly rope?: boolean;
-  /** Names of its own for the usual keys; `""` for keys that it does not have. */
-  readonly rename?: Readonly<Record<string, string>>;
-  /** Its further keys. */
-  more?(reader: MetadataReader): JsonObject;
-}
 
 const PART = "partial_rotary_factor";
 
@@ -79,35 +54,16 @@ export const CONFIGS: Readonly<Record<string, ConfigOf>> = {
       rope_local_base_freq: reader.number("rope.freq_base_swa", 10000),
     }),
   },
-  phi3: { name: "Phi3ForCausalLM", type: "phi3", partial: PART },
-  phi2: {
-    name: "PhiForCausalLM",
-    type: "phi",
-    eps: "layer_norm_eps",
-    activation: "gelu_new",
+  phi3: {
+    name: "Phi3ForCausalLM",
+    type: "phi3",
     partial: PART,
-  },
-  qwen2moe: {
-    name: "Qwen2MoeForCausalLM",
-    type: "qwen2_moe",
-    experts: { name: "Qwen2MoeForCausalLM", type: "qwen2_moe" },
     more: (reader) => ({
-      ...experts(reader, false),
-      qkv_bias: reader.hasTensor("blk.0.attn_q.bias"),
-      shared_expert_intermediate_size: reader.number("expert_shared_feed_forward_length"),
+      original_max_position_embeddings: reader.number(
+        "rope.scaling.original_context_length",
+        reader.number("context_length"),
+      ),
     }),
-  },
-  qwen3moe: {
-    name: "Qwen3MoeForCausalLM",
-    type: "qwen3_moe",
-    experts: { name: "Qwen3MoeForCausalLM", type: "qwen3_moe" },
-    more: (reader) => experts(reader, true),
-  },
-  olmoe: {
-    name: "OlmoeForCausalLM",
-    type: "olmoe",
-    experts: { name: "OlmoeForCausalLM", type: "olmoe" },
-    more: (reader) => experts(reader, false),
   },
   olmo2: {
     name: "Olmo2ForCausalLM",
@@ -132,52 +88,6 @@ export const CONFIGS: Readonly<Record<string, ConfigOf>> = {
       attention_multiplier: reader.number("attention.scale"),
       logits_scaling: reader.number("logit_scale"),
     }),
-  },
-  gpt2: {
-    name: "GPT2LMHeadModel",
-    type: "gpt2",
-    eps: "layer_norm_epsilon",
-    activation: "gelu_new",
-    activationKey: "activation_function",
-    rope: false,
-    rename: {
-      hidden_size: "n_embd",
-      intermediate_size: "n_inner",
-      num_hidden_layers: "n_layer",
-      num_attention_heads: "n_head",
-      num_key_value_heads: "",
-      head_dim: "",
-      max_position_embeddings: "n_positions",
-    },
-  },
-  starcoder2: {
-    name: "Starcoder2ForCausalLM",
-    type: "starcoder2",
-    eps: "norm_epsilon",
-    activation: "gelu_pytorch_tanh",
-    more: (reader) => ({ use_bias: reader.hasTensor("blk.0.attn_q.bias") }),
-  },
-  falcon: {
-    name: "FalconForCausalLM",
-    type: "falcon",
-    eps: "layer_norm_epsilon",
-    activation: "gelu",
-    activationKey: "activation",
-    rename: {
-      intermediate_size: "ffn_hidden_size",
-      num_key_value_heads: "num_kv_heads",
-      head_dim: "",
-    },
-    more: falcon,
-  },
-  gptneox: {
-    name: "GPTNeoXForCausalLM",
-    type: "gpt_neox",
-    eps: "layer_norm_eps",
-    activation: "gelu",
-    partial: "rotary_pct",
-    rename: { num_key_value_heads: "", head_dim: "", rope_theta: "rotary_emb_base" },
-    more: (reader) => ({ use_parallel_residual: reader.flag("use_parallel_residual", true) }),
   },
   stablelm: {
     name: "StableLmForCausalLM",
@@ -220,20 +130,21 @@ export const CONFIGS: Readonly<Record<string, ConfigOf>> = {
     activation: "relu2",
     partial: PART,
   },
-  deepseek2: {
-    name: "DeepseekV2ForCausalLM",
-    type: "deepseek_v2",
-    experts: { name: "DeepseekV2ForCausalLM", type: "deepseek_v2" },
-    partial: "",
-    more: deepseek,
-  },
+  ...GPT_CONFIGS,
+  ...MIXTURE_CONFIGS,
 };
 
+/** Which linears of a Llama have biases. */
 function biases(reader: MetadataReader): JsonObject {
   return {
     attention_bias: reader.hasTensor("blk.0.attn_q.bias"),
     mlp_bias: reader.hasTensor("blk.0.ffn_gate.bias"),
   };
+}
+
+/** Whether queries, keys and values of a GLM have biases. */
+function glm(reader: MetadataReader): JsonObject {
+  return { attention_bias: reader.hasTensor("blk.0.attn_q.bias") };
 }
 
 /** Windows in all blocks but every n-th. */
@@ -255,58 +166,4 @@ function scoreWidth(reader: MetadataReader, largest: number): number {
   const width = reader.number("embedding_length");
   if (reader.number("block_count") === largest) return Math.floor(width / heads);
   return reader.number("attention.key_length", width / heads);
-}
-
-function experts(reader: MetadataReader, normalized: boolean): JsonObject {
-  return {
-    num_experts: reader.number("expert_count"),
-    num_experts_per_tok: reader.number("expert_used_count"),
-    moe_intermediate_size: reader.number("expert_feed_forward_length"),
-    norm_topk_prob: normalized,
-  };
-}
-
-function falcon(reader: MetadataReader): JsonObject {
-  const heads = reader.number("attention.head_count");
-  const shared = reader.number("attention.head_count_kv", heads);
-  const norms = reader.hasTensor("blk.0.attn_norm_2.weight") ? 2 : 1;
-  // Of the older ones only those of one head of keys and values are known.
-  const grouped = norms === 2 || shared !== 1;
-  return {
-    new_decoder_architecture: grouped,
-    multi_query: shared === 1,
-    num_ln_in_parallel_attn: norms,
-    parallel_attn: true,
-    bias: false,
-    alibi: false,
-  };
-}
-
-function glm(reader: MetadataReader): JsonObject {
-  return { attention_bias: reader.hasTensor("blk.0.attn_q.bias") };
-}
-
-function deepseek(reader: MetadataReader): JsonObject {
-  const rope = reader.number("rope.dimension_count");
-  const width = reader.number("expert_feed_forward_length");
-  if (reader.has("attention.key_length_mla")) {
-    throw reader.fault("has split latent keys and values (attn_k_b), which is not read");
-  }
-  return {
-    q_lora_rank: reader.has("attention.q_lora_rank")
-      ? reader.number("attention.q_lora_rank")
-      : null,
-    kv_lora_rank: reader.number("attention.kv_lora_rank"),
-    qk_rope_head_dim: rope,
-    qk_nope_head_dim: reader.number("attention.key_length") - rope,
-    v_head_dim: reader.number("attention.value_length"),
-    n_routed_experts: reader.number("expert_count"),
-    num_experts_per_tok: reader.number("expert_used_count"),
-    n_shared_experts: reader.number("expert_shared_count", 0),
-    moe_intermediate_size: width,
-    first_k_dense_replace: reader.number("leading_dense_block_count", 0),
-    routed_scaling_factor: reader.number("expert_weights_scale", 1),
-    norm_topk_prob: reader.flag("expert_weights_norm", false),
-    topk_method: "greedy",
-  };
 }

@@ -46,7 +46,7 @@ function refuse(text: string): SalientError {
 /** What of the model itself llama.cpp does not compute. */
 function modelFault(known: GgufArchitecture, { config, ends }: Architecture): string | undefined {
   const { name } = known;
-  const { tiedEmbeddings, hiddenSize, heads, headDim, activation, rope } = config;
+  const { tiedEmbeddings, hiddenSize, heads, kvHeads, headDim, activation, rope, blocks } = config;
   const activations = known.activations ?? ["silu"];
   if (!activations.includes(activation)) {
     return `computes ${name} with ${activations.join(" or ")}, not with ${activation}`;
@@ -61,6 +61,12 @@ function modelFault(known: GgufArchitecture, { config, ends }: Architecture): st
     known.ownHeadDim !== true && known.projection !== "latent" && heads * headDim !== hiddenSize
   ) {
     return `knows ${name} only with heads as wide as the stream (${hiddenSize}), not ${heads} of ${headDim}`;
+  }
+  if (known.ownKeys === true && kvHeads !== heads) {
+    return `knows ${name} only with keys of each head, not ${kvHeads} for ${heads}`;
+  }
+  if (known.blockCounts?.includes(blocks) === false) {
+    return `knows ${name} only with ${known.blockCounts.join(" or ")} blocks, not ${blocks}`;
   }
   if ((known.turns === "none") !== (rope === undefined)) {
     return `knows ${name} only ${known.turns === "none" ? "without" : "with"} rotary embedding`;
@@ -191,7 +197,7 @@ function sorted(words: string): string {
 }
 
 /** The kind of an MLP in the words of {@linkcode GgufArchitecture}. */
-export function mlpKind(mlp: MlpLayout): MlpKind {
+function mlpKind(mlp: MlpLayout): MlpKind {
   switch (mlp.kind) {
     case "gated":
       return mlp.fused ? "fused" : "gated";

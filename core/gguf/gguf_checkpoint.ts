@@ -13,6 +13,7 @@ import { transposeTensor } from "../export/transpose_tensor.ts";
 import { DTYPE_BYTES, sizeOf, type Tensor } from "../tensor.ts";
 import { dequantizeBlocks } from "./dequantize_blocks.ts";
 import { GGML_TYPES, type GgmlType } from "./ggml_type.ts";
+import { orderedRows } from "./ordered_rows.ts";
 
 const PIECE = 2 ** 18;
 
@@ -127,12 +128,12 @@ export class GgufCheckpoint implements Checkpoint {
 
   /** The blocks of a linear [outputs, inputs] as they are, whole rows of them in the order of Hugging Face's. */
   blocks(name: string): { readonly type: GgmlType; readonly bytes: Uint8Array<ArrayBuffer> } {
-    const { entry, source: { mapped, type, offset, order, rows } } = this.#find(name);
+    const { entry, source: { mapped, type, offset, order } } = this.#find(name);
     using stored = mapped.tensor(offset, "U8", [entry.byteLength]);
     const bytes = this.#parts.backend.downloadBytes(stored);
     return {
       type,
-      bytes: order === undefined ? bytes : reorder(bytes, bytes.length / rows, order),
+      bytes: order === undefined ? bytes : orderedRows(bytes, order),
     };
   }
 
@@ -164,17 +165,4 @@ export class GgufCheckpoint implements Checkpoint {
 /** Whether a tensor is as it lies in the file. */
 function isView({ type, order, transposed, added }: GgufSource): boolean {
   return GGML_TYPES[type].values === 1 && order === undefined && !transposed && added === 0;
-}
-
-function reorder(
-  values: Uint8Array<ArrayBuffer>,
-  width: number,
-  order: Int32Array,
-): Uint8Array<ArrayBuffer> {
-  const ordered = values.slice();
-  for (let n = 0; n < values.length / width; n++) {
-    const from = (order[n] ?? 0) * width;
-    ordered.set(values.subarray(from, from + width), n * width);
-  }
-  return ordered;
 }

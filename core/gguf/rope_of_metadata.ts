@@ -6,7 +6,7 @@
 
 import { showName } from "../checkpoint/show_name.ts";
 import type { JsonObject } from "../checkpoint/types.ts";
-import type { ConfigOf } from "./config_tables.ts";
+import type { ConfigOf } from "./config_of.ts";
 import type { MetadataReader } from "./metadata_reader.ts";
 import { ropeFactors } from "./rope_factors.ts";
 

@@ -19,6 +19,7 @@ import { GgufWriter } from "../gguf/gguf_writer.ts";
 import { modelMetadata } from "../gguf/model_metadata.ts";
 import { readTokenizerFiles } from "../gguf/read_tokenizer_files.ts";
 import { rechunk } from "../gguf/rechunk.ts";
+import { orderedRows } from "../gguf/ordered_rows.ts";
 import { ropeFactors } from "../gguf/rope_factors.ts";
 import { type NamedTensor, tensorNames } from "../gguf/tensor_names.ts";
 import { tokenizerMetadata } from "../gguf/tokenizer_metadata.ts";
@@ -92,6 +93,11 @@ async function create(options: OutputOptions): Promise<ModelOutput> {
     model.architecture,
     basename(resolve(model.directory)),
   );
+  if (model.family.name.endsWith("_text")) {
+    options.warn?.(
+      `${model.directory} also sees: the file has its text model only, pictures need a file of llama.cpp's (mmproj)`,
+    );
+  }
   const files = await readTokenizerFiles(model.directory);
   if (files === undefined) {
     metadata.set("tokenizer.ggml.model", { type: "string", value: "none" });
@@ -221,14 +227,14 @@ class GgufOutput implements ModelOutput {
     using cast = tensor.dtype === type ? undefined : await ops.cast(tensor, type);
     using turned = named.transposed === true ? transposeTensor(cast ?? tensor, ops) : undefined;
     const last = turned ?? cast ?? tensor;
-    const { order, offset, shape } = named;
+    const { order, offset } = named;
     if (offset !== undefined) {
       const values = ops.download(last).map((value) => value + offset);
       return await this.#write(named, type, [new Uint8Array(values.buffer)]);
     }
     const bytes = order === undefined
       ? tensorBytes(ops, last)
-      : [orderedRows(ops.downloadBytes(last), shape[0] ?? 1, order)];
+      : [orderedRows(ops.downloadBytes(last), order)];
     await this.#write(named, type, bytes);
   }
 
@@ -273,19 +279,4 @@ class GgufOutput implements ModelOutput {
       tensor: name,
     });
   }
-}
-
-/** Rows in another order. */
-function orderedRows(
-  bytes: Uint8Array<ArrayBuffer>,
-  rows: number,
-  order: Int32Array,
-): Uint8Array<ArrayBuffer> {
-  const width = bytes.length / rows;
-  const turned = new Uint8Array(bytes.length);
-  for (let n = 0; n < rows; n++) {
-    const from = (order[n] ?? n) * width;
-    turned.set(bytes.subarray(from, from + width), n * width);
-  }
-  return turned;
 }

@@ -47,6 +47,11 @@ function of(name: string, type: string, ...more: readonly object[]): JsonObject 
 /** `config.json` by what it tests. */
 export const GGUF_FAMILIES: Readonly<Record<string, JsonObject>> = {
   llama: of("LlamaForCausalLM", "llama", { head_dim: 64 }),
+  "mistral that also sees": {
+    architectures: ["Mistral3ForConditionalGeneration"],
+    model_type: "mistral3",
+    text_config: of("MistralForCausalLM", "mistral", { sliding_window: null }),
+  },
   mixtral: of("MixtralForCausalLM", "mixtral", { num_local_experts: 6, num_experts_per_tok: 2 }),
   qwen2: of("Qwen2ForCausalLM", "qwen2"),
   qwen3: of("Qwen3ForCausalLM", "qwen3", { head_dim: 64 }),
@@ -58,6 +63,11 @@ export const GGUF_FAMILIES: Readonly<Record<string, JsonObject>> = {
     rope_theta: 1e6,
     rope_local_base_freq: 2e4,
   }),
+  "gemma3 that also sees": {
+    architectures: ["Gemma3ForConditionalGeneration"],
+    model_type: "gemma3",
+    text_config: of("Gemma3ForCausalLM", "gemma3_text", GEMMA2),
+  },
   phi3: of("Phi3ForCausalLM", "phi3", { num_key_value_heads: 4 }),
   "phi3 with LongRoPE": of("Phi3ForCausalLM", "phi3", {
     max_position_embeddings: 2048,
@@ -67,7 +77,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, JsonObject>> = {
   phi: of("PhiForCausalLM", "phi", { hidden_act: "gelu_new", partial_rotary_factor: 0.5 }),
   qwen2_moe: of("Qwen2MoeForCausalLM", "qwen2_moe", MOE, { shared_expert_intermediate_size: 96 }),
   qwen3_moe: of("Qwen3MoeForCausalLM", "qwen3_moe", MOE, { head_dim: 64, norm_topk_prob: true }),
-  olmoe: of("OlmoeForCausalLM", "olmoe", { ...MOE, intermediate_size: 64 }),
+  olmoe: of("OlmoeForCausalLM", "olmoe", { ...MOE, intermediate_size: 64, num_key_value_heads: 4 }),
   olmo2: of("Olmo2ForCausalLM", "olmo2"),
   olmo3: of("Olmo3ForCausalLM", "olmo3", { num_hidden_layers: 5, sliding_window: 16 }),
   smollm3: of("SmolLM3ForCausalLM", "smollm3", {
@@ -79,7 +89,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, JsonObject>> = {
   granite: of("GraniteForCausalLM", "granite", {
     tie_word_embeddings: true,
     embedding_multiplier: 6,
-    logits_scaling: 4,
+    logits_scaling: 2,
     residual_multiplier: 0.3,
     attention_multiplier: 0.1,
   }),
@@ -118,18 +128,19 @@ export const GGUF_FAMILIES: Readonly<Record<string, JsonObject>> = {
     use_parallel_residual: true,
     partial_rotary_factor: 0.5,
   }),
-  cohere: of("CohereForCausalLM", "cohere", { tie_word_embeddings: true, logit_scale: 0.25 }),
+  cohere: of("CohereForCausalLM", "cohere", { tie_word_embeddings: true, logit_scale: 0.5 }),
   cohere2: of("Cohere2ForCausalLM", "cohere2", {
     num_hidden_layers: 5,
     tie_word_embeddings: true,
-    logit_scale: 0.25,
+    logit_scale: 0.5,
     sliding_window: 16,
   }),
-  glm: of("GlmForCausalLM", "glm", { head_dim: 64, partial_rotary_factor: 0.5 }),
+  glm: of("GlmForCausalLM", "glm", { head_dim: 32, partial_rotary_factor: 0.5 }),
   glm4: of("Glm4ForCausalLM", "glm4", { head_dim: 64, attention_bias: false }),
   arcee: of("ArceeForCausalLM", "arcee", { hidden_act: "relu2" }),
   nemotron: of("NemotronForCausalLM", "nemotron", { hidden_act: "relu2" }),
   deepseek_v2: of("DeepseekV2ForCausalLM", "deepseek_v2", {
+    num_hidden_layers: 27,
     num_key_value_heads: 4,
     q_lora_rank: null,
     kv_lora_rank: 64,
@@ -142,19 +153,6 @@ export const GGUF_FAMILIES: Readonly<Record<string, JsonObject>> = {
     moe_intermediate_size: 64,
     first_k_dense_replace: 1,
     routed_scaling_factor: 1.5,
-    topk_method: "greedy",
-  }),
-  "deepseek_v2 with latent queries": of("DeepseekV2ForCausalLM", "deepseek_v2", {
-    num_key_value_heads: 4,
-    q_lora_rank: 96,
-    kv_lora_rank: 64,
-    qk_nope_head_dim: 64,
-    qk_rope_head_dim: 32,
-    v_head_dim: 64,
-    n_routed_experts: 6,
-    num_experts_per_tok: 3,
-    moe_intermediate_size: 64,
-    first_k_dense_replace: 0,
     topk_method: "greedy",
   }),
 };
@@ -193,13 +191,29 @@ function tokenizer(): JsonObject {
   };
 }
 
+/**
+ * Parameters whose embeddings are small, more so where they are multiplied: the logits of heads that are tied to them
+ * are not large, and what the blocks add counts.
+ */
+function parameters(type: unknown): (name: string, shape: readonly number[]) => Float32Array {
+  const factor = /gemma|granite/.test(String(type)) ? 0.05 : 0.3;
+  return (name, shape) => {
+    const values = familyParameter(name, shape);
+    const isEmbedding = /embed|wte|wpe/.test(name) && shape.length === 2;
+    return isEmbedding ? values.map((value) => factor * value) : values;
+  };
+}
+
 /** Writes a model of such a configuration, in F32, with a tokenizer into an existing directory. */
 export async function writeGgufModel(directory: string, config: JsonObject): Promise<void> {
   const family = findFamily(config);
   const structure = family.describe(config, () => true);
   const tensors = tensorNames(ggufArchitecture(family, structure), structure)
     .map(({ name, shape, stored }) => [name, stored ?? shape] as const);
-  await writeTinyModel(directory, config, { tensors, parameter: familyParameter });
+  await writeTinyModel(directory, config, {
+    tensors,
+    parameter: parameters(config.model_type),
+  });
   await Deno.writeTextFile(`${directory}/tokenizer.json`, JSON.stringify(tokenizer()));
   const special = { bos_token: "<s>", eos_token: "</s>" };
   await Deno.writeTextFile(`${directory}/tokenizer_config.json`, JSON.stringify(special));
