@@ -5,6 +5,7 @@
  */
 
 import * as v from "valibot";
+import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
 import { fromJournalText } from "./journal_text.ts";
 
@@ -12,9 +13,9 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** Any number, NaN too, which plugins may note. */
 const real = v.custom<number>((value) => typeof value === "number");
 const figures = v.record(v.string(), v.union([real, v.string(), v.boolean()]));
-const dtype = v.picklist([
-  ...["F64", "F32", "F16", "BF16", "F8_E4M3", "I64", "I32", "I8", "U8", "BOOL"] as const,
-]);
+const dtype = v.picklist(["F32", "F16", "BF16"]);
+
+const shape = v.pipe(v.array(count), v.maxLength(8));
 
 const grid = v.strictObject({
   bits: v.number(),
@@ -92,7 +93,7 @@ const record = v.variant("type", [
     activation: v.exactOptional(activation),
   }),
   /** A tensor that has changed; its payload is its bytes. */
-  v.strictObject({ type: v.literal("tensor"), name: v.string(), dtype, shape: v.array(count) }),
+  v.strictObject({ type: v.literal("tensor"), name: v.string(), dtype, shape }),
   /** Tensors whose names begin so are the model's. */
   v.strictObject({ type: v.literal("copy"), prefix: v.string() }),
   /** A block is done: all records since the one before are its. */
@@ -122,7 +123,9 @@ export function readRecord(header: string, file: string): JournalRecord {
   if (result.success) return result.output;
   throw new SalientError(
     "input",
-    `${file} is damaged (${result.issues[0].message}): remove its folder to start over`,
+    `${file} is damaged at ${
+      showName(v.getDotPath(result.issues[0]) ?? "a record")
+    }: remove its folder to start over`,
     { file },
   );
 }

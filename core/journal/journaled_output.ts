@@ -5,8 +5,10 @@
  */
 
 import type { Ops } from "../backend.ts";
+import { SalientError } from "../errors.ts";
 import type { StoredWeight } from "../export/types.ts";
 import type { ModelOutput, OutputSummary, StreamedTensor } from "../output/model_output.ts";
+import { castable } from "../pipeline/fold_factors.ts";
 import { tensorBytes } from "../pipeline/tensor_bytes.ts";
 import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import type { Tensor } from "../tensor.ts";
@@ -61,7 +63,12 @@ export class JournaledOutput implements ModelOutput {
 
   async addChanged(name: string, tensor: Tensor): Promise<void> {
     await this.#output.addChanged(name, tensor);
-    const { dtype, shape, byteLength } = tensor;
+    const { shape, byteLength } = tensor;
+    const dtype = castable(tensor.dtype);
+    if (dtype !== tensor.dtype) {
+      const message = `Tensor ${name} of type ${tensor.dtype} cannot be journaled`;
+      throw new SalientError("failed", message, { tensor: name });
+    }
     const record = { type: "tensor" as const, name, dtype, shape: [...shape] };
     await this.#journal.append(record, tensorBytes(this.#ops, tensor), byteLength);
   }

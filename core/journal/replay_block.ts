@@ -5,12 +5,14 @@
  */
 
 import type { AffineGrid, Ops } from "../backend.ts";
+import { showName } from "../checkpoint/show_name.ts";
 import { SalientError } from "../errors.ts";
 import type { ModelOutput } from "../output/model_output.ts";
 import { checkActivation } from "../pipeline/check_activation.ts";
 import { checkQuantized } from "../pipeline/check_quantized.ts";
+import type { Model } from "../model/model.ts";
 import type { LinearRecord } from "../pipeline/linear_record.ts";
-import type { LinearInfo } from "../plugin.ts";
+import type { ActivationFormat, LinearInfo } from "../plugin.ts";
 import { DTYPE_BYTES, sizeOf } from "../tensor.ts";
 import { codeBytes, unpackCodes } from "./code_bytes.ts";
 import type { RecordOf } from "./journal_record.ts";
@@ -18,8 +20,8 @@ import type { JournaledBlock, JournaledPart } from "./run_journal.ts";
 
 /** Where a block is written. */
 export interface ReplayTarget {
-  /** The linears of the model. */
-  readonly linears: readonly LinearInfo[];
+  /** The model. */
+  readonly model: Pick<Model, "linears" | "architecture" | "checkpoint">;
   /** Operations on tensors. */
   readonly ops: Ops;
   /** Takes the tensors. */
@@ -41,21 +43,32 @@ export async function replayBlock(
   target: ReplayTarget,
   journal: string,
 ): Promise<void> {
-  const own = target.linears.filter(({ block }) => block === summary.index);
+  const { model } = target;
+  const own = model.linears.filter(({ block }) => block === summary.index);
   const reported = summary.reports.map(({ name }) => name);
   if (own.length !== reported.length || own.some(({ name }) => !reported.includes(name))) {
     throw damaged(journal, `reports of block ${summary.index}`);
   }
   const linears = new Map(own.map((linear) => [linear.name, linear]));
+  const prefix = `${model.architecture.block(summary.index).name}.`;
+  const sizes = tensorSizes(model, own, prefix);
   for (const part of parts) {
     const { record } = part;
     if (record.type === "linear") {
       const info = linears.get(record.name);
       if (info === undefined || !linears.delete(record.name)) throw damaged(journal, record.name);
+      sizes.delete(`${record.name}.weight`);
       await replayLinear(info, record, part, target, journal);
-    } else if (record.type === "tensor") await replayTensor(record, part, target, journal);
-    else if (record.type === "copy") await target.output.copy(record.prefix);
-    else throw damaged(journal, record.type);
+    } else if (record.type === "tensor") {
+      const { name, dtype, shape } = record;
+      const isFit = sizes.get(name) === sizeOf(shape) && sizes.delete(name) &&
+        part.length === sizeOf(shape) * DTYPE_BYTES[dtype];
+      if (!isFit) throw damaged(journal, name);
+      using tensor = target.ops.upload(await part.read(), dtype, shape);
+      await target.output.addChanged(name, tensor);
+    } else if (record.type === "copy" && record.prefix === prefix && part === parts.at(-1)) {
+      await target.output.copy(prefix);
+    } else throw damaged(journal, `a record of type ${record.type}`);
   }
   const missing = summary.reports.find(({ name, method }) =>
     linears.has(name) !== (method === "none")
@@ -93,8 +106,14 @@ async function replayLinear(
     zeros: stack.use(ops.upload(zeros, "U8", [outputs, groups])),
     [Symbol.dispose]: () => stack.dispose(),
   };
-  const rounded = activation === undefined ? undefined : checkActivation(activation);
+  using cast = await ops.cast(weight.scales, grid.scaleDtype);
+  using back = await ops.cast(cast, "F32");
+  const stored = ops.download(back);
+  const given = ops.download(weight.scales);
+  if (stored.some((scale, i) => scale !== given[i])) throw damaged(journal, info.name);
+  let rounded: ActivationFormat | undefined;
   try {
+    rounded = activation === undefined ? undefined : checkActivation(activation);
     checkQuantized({ weight }, info, ops);
     check(info, grid);
     record.add(info, grid, rounded);
@@ -105,21 +124,23 @@ async function replayLinear(
   await output.addLinear(info, weight, rounded);
 }
 
-async function replayTensor(
-  { name, dtype, shape }: RecordOf<"tensor">,
-  part: JournaledPart,
-  { ops, output }: ReplayTarget,
-  journal: string,
-): Promise<void> {
-  if (part.length !== sizeOf(shape) * DTYPE_BYTES[dtype]) throw damaged(journal, name);
-  using tensor = ops.upload(await part.read(), dtype, shape);
-  await output.addChanged(name, tensor);
+/** Elements of each tensor of a block that may have changed, by its name. */
+function tensorSizes(
+  { checkpoint }: ReplayTarget["model"],
+  linears: readonly LinearInfo[],
+  prefix: string,
+): Map<string, number> {
+  const sizes = new Map(linears.map(({ name, shape }) => [`${name}.weight`, sizeOf(shape)]));
+  for (const { name, shape } of checkpoint.entries.values()) {
+    if (name.startsWith(prefix)) sizes.set(name, sizeOf(shape));
+  }
+  return sizes;
 }
 
 function damaged(file: string, what: string, cause?: unknown): SalientError {
   return new SalientError(
     "input",
-    `${file} is damaged at ${what}: remove its folder to start over`,
+    `${file} is damaged at ${showName(what)}: remove its folder to start over`,
     cause === undefined ? { file } : { file, cause },
   );
 }

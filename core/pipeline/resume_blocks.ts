@@ -42,7 +42,7 @@ export async function resumeBlocks(
     checkAborted(run.signal);
     const { summary } = block;
     const target = {
-      linears: model.linears,
+      model,
       ops,
       output,
       record,

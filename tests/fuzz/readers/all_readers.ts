@@ -11,6 +11,7 @@ import { familyFileReader } from "./family_file_reader.ts";
 import { formatReaders } from "./format_readers.ts";
 import { ggufReader } from "./gguf_reader.ts";
 import { hubCacheReader } from "./hub_cache_reader.ts";
+import { journalReader } from "./journal_reader.ts";
 import { jsonlReader, parquetReader, rulesReader } from "./text_readers.ts";
 import { tokenizerReader } from "./tokenizer_reader.ts";
 
@@ -23,6 +24,7 @@ export const allReaders: readonly FuzzReader[] = [
   ggufReader,
   tokenizerReader,
   hubCacheReader,
+  journalReader,
   jsonlReader,
   parquetReader,
   rulesReader,
