@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 
@@ -11,12 +12,34 @@
 namespace salient::device {
 namespace {
 
-void check(cudaError_t result, const char* what) {
-  if (result == cudaSuccess) return;
+// What to do about an error after which the device answers nothing else in this process.
+const char* advice(cudaError_t error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable:
+      return "; an earlier kernel failed and this process cannot use the device any more: start it again, with "
+             "SALIENT_CUDA_SYNC=1 to see which operation it was";
+    default: return "";
+  }
+}
+
+[[noreturn]] void fail_with(cudaError_t error, const char* what) {
   // Errors that the context survives are remembered by the runtime until they are read.
   cudaGetLastError();
-  fail(result == cudaErrorMemoryAllocation ? SALIENT_MEMORY : SALIENT_INTERNAL, "%s: %s (%d)", what,
-       cudaGetErrorString(result), static_cast<int>(result));
+  fail(error == cudaErrorMemoryAllocation ? SALIENT_MEMORY : SALIENT_INTERNAL, "%s: %s (%d)%s", what,
+       cudaGetErrorString(error), static_cast<int>(error), advice(error));
+}
+
+void check(cudaError_t result, const char* what) {
+  if (result != cudaSuccess) fail_with(result, what);
 }
 
 // Pinned memory that copies go through, in turns.
@@ -198,7 +221,9 @@ void* allocate(size_t bytes) {
   return data;
 }
 
-void free(void* data) { cudaFree(data); }
+void free(void* data) {
+  if (cudaFree(data) != cudaSuccess) cudaGetLastError();  // else the next launch would report it
+}
 
 void memory(size_t* free, size_t* total) { check(cudaMemGetInfo(free, total), "Asking for free memory"); }
 
@@ -300,10 +325,10 @@ Stream stream() {
 
 void check_launch(cudaError_t result, const char* name, dim3 grid, dim3 block, size_t shared) {
   if (result == cudaSuccess) return;
-  cudaGetLastError();
-  salient::fail(SALIENT_INTERNAL, "Kernel %s (grid %u x %u x %u, block %u x %u x %u, %zu bytes shared): %s (%d)", name,
-                grid.x, grid.y, grid.z, block.x, block.y, block.z, shared, cudaGetErrorString(result),
-                static_cast<int>(result));
+  char what[256];
+  std::snprintf(what, sizeof what, "Kernel %s (grid %u x %u x %u, block %u x %u x %u, %zu bytes shared)", name, grid.x, grid.y,
+                grid.z, block.x, block.y, block.z, shared);
+  salient::device::fail_with(result, what);
 }
 
 }  // namespace simt

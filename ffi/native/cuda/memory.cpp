@@ -18,7 +18,7 @@ namespace salient {
 namespace {
 
 constexpr size_t kStep = 512;
-constexpr size_t kLarge = size_t{1} << 20;
+constexpr size_t kLarge = kMarkedBytes;
 constexpr size_t kLargeStep = size_t{1} << 16;
 constexpr size_t kMaxCached = size_t{2} << 30;
 
@@ -121,11 +121,9 @@ void give_device_memory(DeviceMemory memory) noexcept {
   Cache& all = cache();
   bool kept = false;
   try {
+    device::enter();  // a handle may be released on any thread, also to free it below
     std::shared_ptr<device::Mark> mark;
-    if (memory.capacity >= kLarge) {
-      device::enter();  // a handle may be released on any thread
-      mark = device::mark();
-    }
+    if (memory.capacity >= kLarge) mark = device::mark();
     const std::lock_guard lock(all.mutex);
     if (all.bytes + memory.capacity <= kMaxCached) {
       all.blocks.emplace(memory.capacity, Kept{memory.data, std::move(mark)});

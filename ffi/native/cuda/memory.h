@@ -20,6 +20,8 @@ struct DeviceMemory {
   // Where it goes back to; null for the memory that all share.
   std::shared_ptr<Arena> arena;
 };
+// Blocks from this size on get a mark when they are given back; a copy into a smaller one must come in the stream's order.
+constexpr size_t kMarkedBytes = size_t{1} << 20;
 // Throws Failure with the sizes where the device has too little. In a call that is recorded, memory of the recording.
 DeviceMemory take_device_memory(size_t bytes);
 // The mark is made here.

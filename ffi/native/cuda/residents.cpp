@@ -5,6 +5,7 @@
 
 #include "../abi/objects.h"
 #include "device.h"
+#include "memory.h"
 #include "recording.h"
 
 namespace salient {
@@ -42,7 +43,10 @@ TensorRef resident(TensorRef tensor) {
   copy->block = std::make_shared<Block>(copy->bytes);
   copy->data = copy->block->data();
   copy->file = tensor->file;
-  device::stage(copy->data, tensor->data, copy->bytes, static_cast<const DeviceMemory*>(copy->block->extra().get())->mark.get());
+  const device::Mark* mark = static_cast<const DeviceMemory*>(copy->block->extra().get())->mark.get();
+  // Without a mark only new memory may be written beside the stream, and a small block may be one that was used.
+  if (mark == nullptr && copy->bytes < kMarkedBytes) device::upload(copy->data, tensor->data, copy->bytes);
+  else device::stage(copy->data, tensor->data, copy->bytes, mark);
   std::erase_if(all.views, [](const std::weak_ptr<Tensor>& view) { return view.expired(); });
   all.views.push_back(tensor);
   tensor->copy = copy;

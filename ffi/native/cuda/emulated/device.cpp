@@ -2,6 +2,7 @@
 #include "../device.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -50,14 +51,23 @@ void send(void* device, const void* host, size_t bytes) {
   }
 }
 
+// New memory is 0xff. On a GPU a copy beside the stream would not wait for the work that used other memory.
+void check_new(const unsigned char* at, size_t bytes) {
+  const emulated::Opened opened;
+  if (std::all_of(at, at + bytes, [](unsigned char byte) { return byte == 0xff; })) return;
+  std::fprintf(stderr, "A copy beside the stream into %zu bytes that were used before, without a mark\n", bytes);
+  std::abort();
+}
+
 }  // namespace
 
 void upload(void* device, const void* host, size_t bytes) {
   emulated::note(emulated::Asked::Upload, bytes);
   send(device, host, bytes);
 }
-void stage(void* device, const void* host, size_t bytes, const Mark*) {
+void stage(void* device, const void* host, size_t bytes, const Mark* after) {
   emulated::note(emulated::Asked::Stage, bytes);
+  if (after == nullptr && !emulated::idle()) check_new(static_cast<const unsigned char*>(device), bytes);
   send(device, host, bytes);
 }
 void download(void* host, const void* device, size_t bytes) {

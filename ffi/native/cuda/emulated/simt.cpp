@@ -4,10 +4,13 @@
 // them waits on it. Exact about who must arrive where; a block that cannot go on ends the program.
 #include "../simt.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <numeric>
+#include <random>
 #include <type_traits>
 #include <vector>
 
@@ -20,6 +23,7 @@
 #endif
 
 #include "emulated_memory.h"
+#include "race_check.h"
 #include "traffic.h"
 
 #if defined(__x86_64__)
@@ -70,13 +74,15 @@ struct Context {
 #else
   ucontext_t context{};
 #endif
-  void* fake = nullptr;  // of the address sanitizer
+  void* fake = nullptr;   // of the address sanitizer
+  void* fiber = nullptr;  // of the thread sanitizer
 };
 
 struct Stack {
   unsigned char* memory;
   Context context;
   Stack() {
+    context.fiber = race_check::create();
     void* mapped = mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) std::abort();
     memory = static_cast<unsigned char*>(mapped);
@@ -96,6 +102,7 @@ struct Thread {
 struct Warp {
   unsigned living = 0, arrived = 0;
   uint64_t slots[2][32] = {};
+  unsigned barriers = 0;
 };
 
 struct Block {
@@ -105,6 +112,7 @@ struct Block {
   std::vector<Warp> warps;
   size_t arrived = 0, ended = 0;
   size_t current = 0;
+  size_t barriers = 0;
 };
 
 std::mutex running;
@@ -116,6 +124,23 @@ std::vector<unsigned char> dynamic;
 const void* scheduler_bottom = nullptr;
 size_t scheduler_size = 0;
 
+// Tokens of what orders memory: a block's begin and end, its barriers in turns, and those of each of its warps.
+char block_begins, block_ends, block_tokens[2], warp_tokens[32][8];
+
+// SALIENT_EMULATED_ORDER=<number>: threads and blocks run in an order that is drawn by lot, which no result may depend on.
+std::mt19937* lots() {
+  static const char* text = std::getenv("SALIENT_EMULATED_ORDER");
+  static auto* drawn = text == nullptr ? nullptr : new std::mt19937(static_cast<unsigned>(std::strtoul(text, nullptr, 10)));
+  return drawn;
+}
+
+// The numbers below `count` in their order, or in one drawn by lot.
+void put_in_order(std::vector<size_t>& numbers, size_t count) {
+  numbers.resize(count);
+  std::iota(numbers.begin(), numbers.end(), size_t{0});
+  if (lots() != nullptr) std::shuffle(numbers.begin(), numbers.end(), *lots());
+}
+
 [[noreturn]] void stuck(const char* what) {
   std::fprintf(stderr, "Kernel %s, block [%u, %u, %u], thread %zu: %s\n", block.name, place.block.x, place.block.y,
                place.block.z, block.current, what);
@@ -126,6 +151,7 @@ void go(Context& from, Context& to, [[maybe_unused]] const void* bottom, [[maybe
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&from.fake, bottom, size);
 #endif
+  race_check::turn_to(to.fiber);
 #if defined(__x86_64__)
   simt_switch(&from.pointer, to.pointer);
 #else
@@ -164,6 +190,7 @@ void release_warp(size_t w) {
     if ((warp.arrived >> lane & 1) != 0) block.threads[first + lane].state = State::Ready;
   }
   warp.arrived = 0;
+  warp.barriers++;
 }
 
 // What a stack runs: threads of blocks, as long as none waits on it.
@@ -172,7 +199,9 @@ void work() {
   __sanitizer_finish_switch_fiber(nullptr, &scheduler_bottom, &scheduler_size);
 #endif
   for (;;) {
+    race_check::acquire(&block_begins);
     (*block.body)();
+    race_check::release(&block_ends);
     Thread& thread = block.threads[block.current];
     thread.state = State::Ended;
     block.ended++;
@@ -199,7 +228,14 @@ void prepare(Stack& stack) {
 #endif
 }
 
-Stack* take_stack() {
+// The stack of thread i of a block that runs. Where races are looked for it is always the same: memory of a stack that goes
+// from one thread to another would look like one.
+Stack* take_stack(size_t i) {
+  while (race_check::on && stacks.size() <= i) {
+    stacks.push_back(std::make_unique<Stack>());
+    prepare(*stacks.back());
+  }
+  if (race_check::on) return stacks[i].get();
   if (idle.empty()) {
     stacks.push_back(std::make_unique<Stack>());
     prepare(*stacks.back());
@@ -212,21 +248,24 @@ Stack* take_stack() {
 
 void run_block() {
   const size_t count = block.threads.size();
+  static std::vector<size_t> order;
+  put_in_order(order, count);
   while (block.ended < count) {
     bool moved = false;
-    for (size_t i = 0; i < count; i++) {
+    for (const size_t i : order) {
       Thread& thread = block.threads[i];
       if (thread.state == State::AtCondition && (*thread.condition)()) thread.state = State::Ready;
       if (thread.state != State::Ready && thread.state != State::Unstarted) continue;
       moved = true;
-      if (thread.state == State::Unstarted) thread.stack = take_stack();
+      if (thread.state == State::Unstarted) thread.stack = take_stack(i);
       thread.state = State::Ready;
       set_place(i);
       go(scheduler, thread.stack->context, thread.stack->memory, kStack);
-      if (thread.state == State::Ended) idle.push_back(thread.stack);
+      if (thread.state == State::Ended && !race_check::on) idle.push_back(thread.stack);
     }
     if (block.arrived == count) {
       block.arrived = 0;
+      block.barriers++;
       for (Thread& thread : block.threads) thread.state = State::Ready;
       moved = true;
     }
@@ -260,18 +299,20 @@ void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::funct
   block.body = &body;
   place.block_size = size;
   place.grid_size = grid;
-  for (unsigned z = 0; z < grid.z; z++) {
-    for (unsigned y = 0; y < grid.y; y++) {
-      for (unsigned x = 0; x < grid.x; x++) {
-        place.block = {x, y, z};
-        block.threads.assign(count, Thread{});
-        block.warps.assign((count + 31) / 32, Warp{});
-        for (size_t i = 0; i < count; i++) block.warps[i / 32].living |= 1u << (i % 32);
-        block.arrived = block.ended = 0;
-        dynamic.assign(shared + 128, 0xff);
-        run_block();
-      }
-    }
+  scheduler.fiber = race_check::current();
+  std::vector<size_t> order;
+  put_in_order(order, static_cast<size_t>(grid.x) * grid.y * grid.z);
+  for (const size_t at : order) {
+    place.block = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
+                   static_cast<unsigned>(at / grid.x / grid.y)};
+    block.threads.assign(count, Thread{});
+    block.warps.assign((count + 31) / 32, Warp{});
+    for (size_t i = 0; i < count; i++) block.warps[i / 32].living |= 1u << (i % 32);
+    block.arrived = block.ended = 0;
+    dynamic.assign(shared + 128, 0xff);
+    race_check::release(&block_begins);
+    run_block();
+    race_check::acquire(&block_ends);
   }
 }
 
@@ -285,11 +326,22 @@ void block_barrier() {
   const size_t i = block.current;
   thread.state = State::AtBlock;
   block.arrived++;
+  char* token = &block_tokens[block.barriers % 2];
+  race_check::release(token);
   to_scheduler(thread);
+  race_check::acquire(token);
   set_place(i);
 }
 
 void warp_barrier(unsigned mask) {
+  const size_t w = block.current / 32;
+  char* token = &warp_tokens[w][block.warps[w].barriers % 8];
+  race_check::release(token);
+  warp_meeting(mask);
+  race_check::acquire(token);
+}
+
+void warp_meeting(unsigned mask) {
   const size_t i = block.current, w = i / 32;
   Thread& thread = block.threads[i];
   if ((mask >> (i % 32) & 1) == 0) stuck("a lane that is not in its own mask");
@@ -324,7 +376,7 @@ uint64_t exchange(unsigned mask, uint64_t bits, unsigned source) {
   uint64_t* slots = block.warps[i / 32].slots[thread.parity];
   thread.parity ^= 1;
   slots[i % 32] = bits;
-  warp_barrier(mask);
+  warp_meeting(mask);
   const bool there = source < 32 && (mask >> source & 1) != 0 && i / 32 * 32 + source < block.threads.size();
   return there ? slots[source] : bits;
 }

@@ -70,6 +70,8 @@ extern size_t most_shared;
 void wait_until(const std::function<bool()>& condition);
 void block_barrier();
 void warp_barrier(unsigned mask);
+// Waits for the lanes of the mask, which orders no memory.
+void warp_meeting(unsigned mask);
 unsigned lane();
 unsigned living_lanes();
 // Every lane of the mask gives its bits; returns those of lane `source` (its own where that lane is not there).
@@ -149,43 +151,46 @@ inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask,
 inline unsigned __activemask() { return ::simt::living_lanes(); }
 
 // ---------------------------------------------------------------------------------------------------
-// Atomics: threads take turns only where they wait, so plain code is atomic.
+// Atomics, without an order of other memory. Threads take turns only where they wait: what is said here is for ThreadSanitizer.
+
+namespace simt {
+
+// *at becomes change(*at); returns what it was.
+template <class T, class Change>
+T update(T* at, const Change& change) {
+  T before, after;
+  __atomic_load(at, &before, __ATOMIC_RELAXED);
+  do {
+    after = change(before);
+  } while (!__atomic_compare_exchange(at, &before, &after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  return before;
+}
+
+}  // namespace simt
 
 template <class T>
 T atomicAdd(T* at, std::type_identity_t<T> value) {
-  const T before = *at;
-  *at = before + value;
-  return before;
+  return ::simt::update(at, [&](T before) { return static_cast<T>(before + value); });
 }
 template <class T>
 T atomicMax(T* at, std::type_identity_t<T> value) {
-  const T before = *at;
-  if (value > before) *at = value;
-  return before;
+  return ::simt::update(at, [&](T before) { return value > before ? value : before; });
 }
 template <class T>
 T atomicMin(T* at, std::type_identity_t<T> value) {
-  const T before = *at;
-  if (value < before) *at = value;
-  return before;
+  return ::simt::update(at, [&](T before) { return value < before ? value : before; });
 }
 template <class T>
 T atomicOr(T* at, std::type_identity_t<T> value) {
-  const T before = *at;
-  *at = before | value;
-  return before;
+  return ::simt::update(at, [&](T before) { return before | value; });
 }
 template <class T>
 T atomicExch(T* at, std::type_identity_t<T> value) {
-  const T before = *at;
-  *at = value;
-  return before;
+  return ::simt::update(at, [&](T) { return value; });
 }
 template <class T>
 T atomicCAS(T* at, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
-  const T before = *at;
-  if (before == expected) *at = value;
-  return before;
+  return ::simt::update(at, [&](T before) { return before == expected ? value : before; });
 }
 
 // ---------------------------------------------------------------------------------------------------

@@ -76,6 +76,8 @@ void run(AttentionCall call) {
   const AttentionShape& s = call.shape;
   if (s.queries == 0 || s.sequences == 0 || s.heads == 0 || s.head_dim == 0) return;
   call.part_floats = s.head_dim + 2;
+  const uintptr_t places = reinterpret_cast<uintptr_t>(call.q) | reinterpret_cast<uintptr_t>(call.k) | reinterpret_cast<uintptr_t>(call.v);
+  call.fours = s.head_dim % 4 == 0 && places % 16 == 0;
   if (s.head_dim <= 64) launch_width<64>(call);
   else if (s.head_dim <= 128) launch_width<128>(call);
   else launch_width<256>(call);
@@ -89,7 +91,7 @@ size_t attention_workspace(const AttentionShape& shape) { return part_bytes(shap
 
 void attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
                const Workspace& workspace) {
-  run({shape, q, k, v, out, type, nullptr, static_cast<float*>(workspace.data), parts_of(shape, shape.keys), 0, 0});
+  run({shape, q, k, v, out, type, nullptr, static_cast<float*>(workspace.data), parts_of(shape, shape.keys), 0, 0, false});
 }
 
 size_t decode_attention_workspace(const AttentionShape& shape, uint32_t capacity) {
@@ -98,7 +100,7 @@ size_t decode_attention_workspace(const AttentionShape& shape, uint32_t capacity
 
 void decode_attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
                       const uint32_t* length, uint32_t capacity, const Workspace& workspace) {
-  run({shape, q, k, v, out, type, length, static_cast<float*>(workspace.data), parts_of(shape, capacity), 0, 0});
+  run({shape, q, k, v, out, type, length, static_cast<float*>(workspace.data), parts_of(shape, capacity), 0, 0, false});
 }
 
 }  // namespace salient::cuda

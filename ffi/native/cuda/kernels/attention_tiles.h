@@ -18,6 +18,7 @@ struct AttentionCall {
   const u32* length;  // where not null: keys, and position of the one query + 1
   float* partial;     // [S, kv_heads, rows, parts][D + 2] where parts > 1: weighted sums, largest score, sum of weights
   u32 parts, row_blocks, part_floats;
+  bool fours;  // channels can be read four at a time
 };
 
 struct AttentionView {
@@ -42,8 +43,10 @@ struct AttentionConfig {
 
 // `count` rows of head_dim channels as fp32, zeros beyond. row(i) is where row i begins, in elements; -1 for none.
 template <class C, class Row>
-__device__ __forceinline__ void load_rows(float* to, const void* from, Element type, u32 head_dim, u32 count, const Row& row) {
-  const bool fours = head_dim % 4 == 0;
+__device__ __forceinline__ void load_rows(float* to, const void* from, const AttentionCall& call, u32 count, const Row& row) {
+  const u32 head_dim = call.shape.head_dim;
+  const Element type = call.type;
+  const bool fours = call.fours;
   for (u32 i = threadIdx.x; i < count * (C::D / 4); i += C::threads) {
     const u32 r = i / (C::D / 4), d = i % (C::D / 4) * 4;
     const long long at = row(r);
@@ -165,7 +168,7 @@ __global__ void __launch_bounds__(C::threads) attention_tiles(AttentionCall call
   const u32 kv_head = blockIdx.y, sequence = blockIdx.z, ty = threadIdx.x / 16, tx = threadIdx.x % 16;
   const u32 tiles = (view.keys + C::BK - 1) / C::BK, tiles_of_part = (tiles + call.parts - 1) / call.parts;
   float *q = shared, *kv = q + C::BQ * C::pitch, *weights = kv + C::BK * C::pitch;
-  load_rows<C>(q, call.q, call.type, s.head_dim, C::BQ, [&](u32 r) {
+  load_rows<C>(q, call.q, call, C::BQ, [&](u32 r) {
     return first_row + r < view.rows ? static_cast<long long>(row_place(call, view, sequence, kv_head, first_row + r)) : -1LL;
   });
   RunningSoftmax<C> run;
@@ -186,11 +189,11 @@ __global__ void __launch_bounds__(C::threads) attention_tiles(AttentionCall call
       const size_t at = static_cast<size_t>(sequence) * view.keys + key + r;
       return key + r < end ? static_cast<long long>(at * stride + static_cast<size_t>(kv_head) * s.head_dim) : -1LL;
     };
-    load_rows<C>(kv, call.k, call.type, s.head_dim, C::BK, row);
+    load_rows<C>(kv, call.k, call, C::BK, row);
     __syncthreads();
     weigh_tile<C>(call, view, q, kv, weights, kv_head, first_row, key, end, run);
     __syncthreads();
-    load_rows<C>(kv, call.v, call.type, s.head_dim, C::BK, row);
+    load_rows<C>(kv, call.v, call, C::BK, row);
     __syncthreads();
     add_values<C>(weights, kv, run);
     __syncthreads();

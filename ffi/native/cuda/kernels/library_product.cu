@@ -135,7 +135,8 @@ std::shared_ptr<Recipe> make_recipe(Element type, const TensorProduct& p) {
 std::shared_ptr<Recipe> recipe_for(Element type, const TensorProduct& p) {
   constexpr size_t kMostRecipes = 1024;
   static std::mutex mutex;
-  static std::map<std::array<u32, 6>, std::shared_ptr<Recipe>> recipes;
+  // Never destroyed: calls on other threads may still come while the process ends, and the library may be gone by then.
+  static auto& recipes = *new std::map<std::array<u32, 6>, std::shared_ptr<Recipe>>;
   const std::array<u32, 6> key{static_cast<u32>(type), static_cast<u32>(p.y_type), p.T, p.N, p.row_bytes, p.stride};
   const std::lock_guard lock(mutex);
   if (recipes.size() > kMostRecipes) recipes.clear();

@@ -76,6 +76,11 @@ void linear(const void* x, Element x_type, const void* w, Element w_type, const 
     few_rows_product({left, half, right, half, scales, bias, y, y_type, T, plan.width, N});
     return;
   }
+  // Rows may begin anywhere: those of a part of a tensor that was given another shape.
+  if ((reinterpret_cast<uintptr_t>(left) | reinterpret_cast<uintptr_t>(right)) % 16 != 0) {
+    real_product({left, half, right, half, scales, bias, y, y_type, T, plan.width, N});
+    return;
+  }
   tensor_product(half, {static_cast<const unsigned char*>(left), static_cast<const unsigned char*>(right), scales, nullptr,
                         bias, y, y_type, T, N, plan.width * 2, N});
 }

@@ -92,7 +92,9 @@ __global__ void __launch_bounds__(kThreads) product_tiles(RealProduct p) {
     for (u32 j = 0; j < 8; ++j) {
       const u32 n = first_column + tile_column(j);
       if (t >= p.T || n >= p.N) continue;
-      const float value = sums[i][j] + (p.bias != nullptr ? p.bias[n] : 0.0f);
+      float value = sums[i][j];
+      if (p.row_scales != nullptr) value *= p.row_scales[t];
+      if (p.bias != nullptr) value += p.bias[n];
       store_element(p.y, p.y_type, static_cast<size_t>(t) * p.N + n, value);
     }
   }
@@ -108,6 +110,7 @@ void real_product(const RealProduct& p) {
     RealProduct some = p;
     some.T = min(p.T - first, kMostBlocks * kTile);
     some.x = static_cast<const char*>(p.x) + static_cast<size_t>(first) * p.K * bytes;
+    if (some.row_scales != nullptr) some.row_scales += first;
     some.y = static_cast<char*>(p.y) + static_cast<size_t>(first) * p.N * out;
     const dim3 grid(simt::blocks(p.N, kTile), simt::blocks(some.T, kTile));
     simt::launch("fp32 product", product_tiles, grid, kThreads, 0, some);

@@ -11,7 +11,7 @@ struct RealProduct {
   Element x_type;
   const void* w;  // [N, K]
   Element w_type;
-  const float* row_scales;  // [T] or null; of few_rows_product only
+  const float* row_scales;  // [T] or null
   const float* bias;
   void* y;  // [T, N]
   Element y_type;
