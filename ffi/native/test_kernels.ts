@@ -4,11 +4,13 @@
  *
  *     deno task test:native:cuda              with the address and undefined behaviour sanitizers
  *     deno task test:native:cuda --plain      without, which is faster
+ *     deno task test:native:cuda --races      with the thread sanitizer, which finds what lacks a barrier
  *
  * @module
  */
 
 import { NATIVE_ROOT } from "./build_plan.ts";
+import { emulatedFiles } from "./cuda_plan.ts";
 
 /** Compilers at work at the same time. */
 const JOBS = 2;
@@ -23,11 +25,30 @@ const FLAGS: readonly string[] = [
   "-Wextra",
   "-Werror",
   "-Wno-unknown-pragmas",
+  "-Iabi",
 ];
-const SANITIZERS: readonly string[] = [
-  "-fsanitize=address,undefined",
-  "-fno-sanitize-recover=all",
-];
+
+/** A way of building the tests. */
+interface Build {
+  readonly name: string;
+  readonly folder: string;
+  readonly flags: readonly string[];
+}
+const BUILDS: Readonly<Record<string, Build>> = {
+  "": {
+    name: "address sanitizer",
+    folder: "build/kernels-address",
+    flags: ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+  },
+  "--plain": { name: "no sanitizer", folder: "build/kernels", flags: [] },
+  "--races": {
+    name: "thread sanitizer",
+    folder: "build/kernels-races",
+    flags: ["-fsanitize=thread"],
+  },
+};
+/** What takes turns among a block's threads tells the thread sanitizer about them, and is not itself looked at. */
+const SCHEDULER = "cuda/emulated/simt.cpp";
 
 async function run(program: string, args: readonly string[]): Promise<void> {
   const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT });
@@ -57,9 +78,9 @@ function filesOf(folder: string, names: RegExp): string[] {
 async function compile(
   sources: readonly string[],
   folder: string,
-  flags: readonly string[],
+  flags: (source: string) => readonly string[],
 ): Promise<string[]> {
-  const headers = ["cuda", "cuda/kernels", "cuda/emulated", "cuda/bench", "cuda/tests"]
+  const headers = ["abi", "cuda", "cuda/kernels", "cuda/emulated", "cuda/bench", "cuda/tests"]
     .flatMap((each) => filesOf(each, /\.h$/));
   const newest = Math.max(...[...headers, "test_kernels.ts"].map(modified));
   const objectOf = (source: string) => `${folder}/${source.replaceAll("/", "_")}.o`;
@@ -68,7 +89,7 @@ async function compile(
   );
   async function work(): Promise<void> {
     for (let source = stale.shift(); source !== undefined; source = stale.shift()) {
-      await run("g++", [...flags, "-x", "c++", "-c", source, "-o", objectOf(source)]);
+      await run("g++", [...flags(source), "-x", "c++", "-c", source, "-o", objectOf(source)]);
     }
   }
   await Promise.all(Array.from({ length: JOBS }, work));
@@ -76,27 +97,27 @@ async function compile(
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  if (args.some((arg) => arg !== "--plain")) {
-    console.error(`Unknown option ${args.find((arg) => arg !== "--plain")}: use --plain`);
+  const [option = "", more] = args;
+  const build = BUILDS[option];
+  if (build === undefined || more !== undefined) {
+    console.error(`Unknown option ${more ?? option}: use one of --plain and --races`);
     Deno.exit(2);
   }
-  const sanitizers = args.includes("--plain") ? [] : SANITIZERS;
-  const folder = `build/kernels${sanitizers.length > 0 ? "-address" : ""}`;
-  Deno.mkdirSync(new URL(`${folder}/`, NATIVE_ROOT), { recursive: true });
-  const flags = [...FLAGS, ...sanitizers];
-  const sources = [
-    ...filesOf("cuda/kernels", /\.cu$/),
-    "cuda/products.cu",
-    "cuda/emulated/simt.cpp",
-    "cuda/emulated/emulated_memory.cpp",
-  ];
-  const tests = filesOf("cuda/tests", /_test\.cpp$/);
-  const objects = await compile([...sources, ...tests], folder, flags);
+  Deno.mkdirSync(new URL(`${build.folder}/`, NATIVE_ROOT), { recursive: true });
+  const flags = (source: string) =>
+    source === SCHEDULER && option === "--races"
+      ? [...FLAGS, "-DSALIENT_RACE_CHECK"]
+      : [...FLAGS, ...build.flags];
+  const sources = emulatedFiles().filter((path) => !path.endsWith(".h"));
+  // With the thread sanitizer these take ten minutes each: nearly all of it is the emulated products.
+  const slow = option === "--races" ? /wgmma/ : /^$/;
+  const tests = filesOf("cuda/tests", /_test\.cpp$/).filter((path) => !slow.test(path));
+  const objects = await compile([...sources, ...tests], build.folder, flags);
   for (const [i, test] of tests.entries()) {
-    const program = `${folder}/${test.replace(/^.*\//, "").replace(/\.cpp$/, "")}`;
+    const program = `${build.folder}/${test.replace(/^.*\//, "").replace(/\.cpp$/, "")}`;
     const parts = [...objects.slice(0, sources.length), objects[sources.length + i] ?? ""];
-    await run("g++", [...sanitizers, ...parts, "-pthread", "-o", program]);
-    console.log(`Running ${test}${sanitizers.length > 0 ? " (address sanitizer)" : ""}`);
+    await run("g++", [...build.flags, ...parts, "-pthread", "-o", program]);
+    console.log(`Running ${test} (${build.name})`);
     await run(`./${program}`, []);
   }
 }

@@ -45,7 +45,7 @@ __global__ void load_rows(Rows rows, unsigned* not_finite) {
   if (at >= rows.count * rows.K) return;
   const uint32_t k = rows.order[at % rows.K];
   const float value = load(rows.w, rows.type, (rows.first + at / rows.K) * rows.K + k);
-  if (!isfinite(value)) *not_finite = 1;  // every writer writes the same
+  if (!isfinite(value)) atomicOr(not_finite, 1u);
   rows.x[at] = rows.dead[k] ? 0.0f : value;
   if (at % rows.K == 0) rows.losses[at / rows.K] = 0;
 }

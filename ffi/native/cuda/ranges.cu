@@ -113,7 +113,7 @@ __global__ void choose_ranges(Search s, Tries tries, size_t group, Phase phase, 
       s.least[n] = error;
       s.ranges[place] = tries.ranges[m];
       s.changed[n] = 1;
-      *s.any = 1;  // every writer writes the same
+      atomicOr(s.any, 1u);
     }
   }
 }

@@ -22,7 +22,7 @@ __global__ void round_rows(const float* x, float* out, float* scales, size_t K, 
   __syncthreads();
   float largest = 0;
   for (size_t k = threadIdx.x; k < K; k += kThreads) {
-    if (row[k] != row[k]) nan = 1;  // every writer writes the same
+    if (row[k] != row[k]) atomicOr(&nan, 1);
     largest = fmaxf(largest, fabsf(row[k]));
   }
   largest = warp_max(largest);

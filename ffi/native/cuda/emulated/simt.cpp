@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <type_traits>
 #include <vector>
@@ -127,18 +128,20 @@ size_t scheduler_size = 0;
 // Tokens of what orders memory: a block's begin and end, its barriers in turns, and those of each of its warps.
 char block_begins, block_ends, block_tokens[2], warp_tokens[32][8];
 
-// SALIENT_EMULATED_ORDER=<number>: threads and blocks run in an order that is drawn by lot, which no result may depend on.
-std::mt19937* lots() {
-  static const char* text = std::getenv("SALIENT_EMULATED_ORDER");
-  static auto* drawn = text == nullptr ? nullptr : new std::mt19937(static_cast<unsigned>(std::strtoul(text, nullptr, 10)));
-  return drawn;
-}
+std::optional<std::mt19937> lots;
+
+// SALIENT_EMULATED_ORDER=<number> is as draw_order(number).
+const bool asked_for = [] {
+  const char* text = std::getenv("SALIENT_EMULATED_ORDER");
+  if (text != nullptr) draw_order(static_cast<unsigned>(std::strtoul(text, nullptr, 10)));
+  return text != nullptr;
+}();
 
 // The numbers below `count` in their order, or in one drawn by lot.
 void put_in_order(std::vector<size_t>& numbers, size_t count) {
   numbers.resize(count);
   std::iota(numbers.begin(), numbers.end(), size_t{0});
-  if (lots() != nullptr) std::shuffle(numbers.begin(), numbers.end(), *lots());
+  if (lots.has_value()) std::shuffle(numbers.begin(), numbers.end(), *lots);
 }
 
 [[noreturn]] void stuck(const char* what) {
@@ -314,6 +317,11 @@ void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::funct
     run_block();
     race_check::acquire(&block_ends);
   }
+}
+
+void draw_order(unsigned seed) {
+  lots.reset();
+  if (seed != 0) lots.emplace(seed);
 }
 
 unsigned char* dynamic_shared() {

@@ -61,6 +61,8 @@ extern Place place;  // of the thread that runs
 
 // Runs body once for each thread of each block.
 void run(const char* name, dim3 grid, dim3 block, size_t shared, const std::function<void()>& body);
+// From now on threads and blocks run in an order drawn by lot, which no result may depend on; 0: as they are numbered.
+void draw_order(unsigned seed);
 unsigned char* dynamic_shared();
 size_t dynamic_bytes();
 // Bytes of shared memory that a launch may ask for: what every GPU has, unless a kernel of one that has more sets it.
