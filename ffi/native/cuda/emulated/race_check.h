@@ -5,7 +5,7 @@
 // the other: races between blocks are not looked for.
 #pragma once
 
-#if defined(SALIENT_RACE_CHECK)
+#if defined(SALIENT_RACE_CHECK) || defined(__SANITIZE_THREAD__)
 
 extern "C" {
 void* __tsan_get_current_fiber();
@@ -13,6 +13,10 @@ void* __tsan_create_fiber(unsigned flags);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* token);
 void __tsan_release(void* token);
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
 
 namespace race_check {
@@ -26,6 +30,12 @@ inline void turn_to(void* fiber) { __tsan_switch_to_fiber(fiber, 1); }
 inline void release(void* token) { __tsan_release(token); }
 inline void acquire(void* token) { __tsan_acquire(token); }
 
+// What a thread does while it lives is the emulation's work, not the kernel's.
+struct Unchecked {
+  Unchecked() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__), AnnotateIgnoreWritesBegin(__FILE__, __LINE__); }
+  ~Unchecked() { AnnotateIgnoreWritesEnd(__FILE__, __LINE__), AnnotateIgnoreReadsEnd(__FILE__, __LINE__); }
+};
+
 }  // namespace race_check
 
 #else
@@ -38,6 +48,9 @@ inline void* create() { return nullptr; }
 inline void turn_to(void*) {}
 inline void release(void*) {}
 inline void acquire(void*) {}
+struct Unchecked {
+  Unchecked() {}
+};
 
 }  // namespace race_check
 

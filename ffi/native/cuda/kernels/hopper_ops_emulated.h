@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "../emulated/race_check.h"
+
 namespace salient::cuda {
 
 namespace emulated_hopper {
@@ -117,35 +119,47 @@ inline u32 shared_address(const void* at) {
 }
 
 inline void barrier_init(Barrier* barrier, u32 arrivals) {
+  const race_check::Unchecked scope;
   const emulated_hopper::BarrierState state{0, static_cast<uint16_t>(arrivals), static_cast<uint16_t>(arrivals), emulated_hopper::kMade};
   std::memcpy(barrier, &state, sizeof state);
 }
 inline void fence_barriers() {}
 
+// What was done before an arrival is done before what comes after the wait for its phase.
 inline void barrier_arrive(Barrier* barrier) {
+  race_check::release(barrier);
+  const race_check::Unchecked scope;
   emulated_hopper::BarrierState state = emulated_hopper::state_of(barrier);
   if (state.pending == 0) emulated_hopper::wrong("more arrivals at a barrier than it was made for");
   --state.pending;
   emulated_hopper::advance(barrier, state);
 }
 inline void barrier_expect(Barrier* barrier, u32 bytes) {
-  emulated_hopper::expected_of(barrier) += bytes;
+  {
+    const race_check::Unchecked scope;
+    emulated_hopper::expected_of(barrier) += bytes;
+  }
   barrier_arrive(barrier);
 }
 inline void barrier_wait(Barrier* barrier, u32 parity) {
   simt::wait_until([&] {
+    const race_check::Unchecked scope;
     emulated_hopper::land(barrier);
     return emulated_hopper::state_of(barrier).phase != parity;
   });
+  race_check::acquire(barrier);
 }
 
 inline void copy_box(void* target, const TensorMap* map, u32 x, u32 y, Barrier* barrier) {
   MatrixBoxes m;
   std::memcpy(&m, map->words, sizeof m);
-  if (shared_address(target) % (m.swizzled ? 1024 : 128) != 0) emulated_hopper::wrong("a box that does not start where it must");
-  emulated_hopper::state_of(barrier);
+  // The copy may write from now on.
   std::memset(emulated_hopper::shared_pointer(shared_address(target), static_cast<u32>(emulated_hopper::box_bytes(m))), 0xff,
               emulated_hopper::box_bytes(m));
+  race_check::release(barrier);
+  const race_check::Unchecked scope;
+  if (shared_address(target) % (m.swizzled ? 1024 : 128) != 0) emulated_hopper::wrong("a box that does not start where it must");
+  emulated_hopper::state_of(barrier);
   emulated_hopper::boxes.push_back({barrier, static_cast<unsigned char*>(target), map, x, y});
 }
 

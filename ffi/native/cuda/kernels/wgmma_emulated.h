@@ -150,6 +150,7 @@ struct Wgmma {
   }
   static void registers(float (&d)[N / 2], const u32 (&left)[4], uint64_t right, u32 add) {
     using namespace emulated_wgmma;
+    const race_check::Unchecked scope;
     // The two rows of A that this lane's sums need, from the four lanes that hold them.
     emulated_warp::Lanes& all = emulated_warp::mine();
     const u32 lane = threadIdx.x % 32;
@@ -157,7 +158,7 @@ struct Wgmma {
       const u32 word = left[i / 2] >> 16 * (i % 2) & 0xffff;
       all.a[lane][i] = Type::element == Element::F16 ? emulated_warp::f16_value(word) : emulated_warp::bf16_value(word);
     }
-    __syncwarp();
+    simt::warp_meeting(kAllLanes);
     Row<Type> rows[2];
     for (u32 half = 0; half < 2; ++half) {
       for (u32 k = 0; k < 16; ++k) rows[half][k] = all.a[lane / 4 * 4 + k % 8 / 2][(k / 8 * 2 + half) * 2 + k % 2];
@@ -188,6 +189,7 @@ template <int N>
 void wgmma_wait() {
   auto& thread = emulated_wgmma::mine();
   while (thread.groups.size() > static_cast<size_t>(N)) {
+    const race_check::Unchecked scope;
     for (const auto& product : thread.groups.front()) product.run();
     thread.groups.pop_front();
   }

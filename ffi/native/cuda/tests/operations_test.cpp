@@ -173,7 +173,7 @@ Outcome layers(const Inputs& in) {
   salient::layer_norm(in.x.get(), norm.get(), DType::F32, nullptr, DType::F32, y.get(), T, K, 1e-5);
   out.add(y);
   const Device<float> table(std::vector<float>(in.rows.begin(), in.rows.begin() + T * 32));
-  salient::rope(x.get(), table.get(), T, 3, 32, 1, 0, 32, false);
+  salient::rope(x.get(), table.get(), T, T, 3, 32, 1, 0, 32, false);
   salient::gated_activation(in.x.get(), x.get(), y.get(), T * K, salient::Activation::Silu);
   salient::activate(x.get(), T * K, salient::Activation::Gelu), salient::softcap(y.get(), T * K, 3);
   salient::add_in_place(x.get(), y.get(), T * K);
