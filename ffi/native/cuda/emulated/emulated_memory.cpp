@@ -108,6 +108,15 @@ void free(void* data) {
   all.blocks.erase(found);
 }
 
+Extent extent_of(const void* address) {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  auto next = all.blocks.upper_bound(static_cast<unsigned char*>(const_cast<void*>(address)));
+  if (next == all.blocks.begin()) return {nullptr, 0};
+  --next;
+  return {next->first, next->second};
+}
+
 void left(size_t* left, size_t* total) {
   Memory& all = memory();
   const std::lock_guard lock(all.mutex);

@@ -21,6 +21,12 @@ constexpr size_t kSmall = size_t{4} << 10;
 // Null where `bytes` are more than what is left of the emulated device. Filled with 0xff, unless the device is idle.
 void* allocate(size_t bytes);
 void free(void* data);
+// The allocation that starts at or before an address, or none (null): the address may be behind its end.
+struct Extent {
+  const void* data;
+  size_t bytes;
+};
+Extent extent_of(const void* address);
 // Bytes that are left, and that there are.
 void left(size_t* left, size_t* total);
 

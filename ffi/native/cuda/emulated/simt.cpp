@@ -285,10 +285,8 @@ void run_block() {
 
 }  // namespace
 
-void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
-  const std::lock_guard lock(running);
+void check_limits(const char* name, dim3 grid, dim3 size, size_t shared) {
   const size_t count = static_cast<size_t>(size.x) * size.y * size.z;
-  block.name = name;
   // The limits of every GPU of the supported generations, but for kernels of one that has more shared memory.
   if (count == 0 || count > 1024 || size.z > 64 || shared > most_shared || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
       grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffff) {
@@ -296,6 +294,13 @@ void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::funct
                  grid.x, grid.y, grid.z, size.x, size.y, size.z, shared);
     std::abort();
   }
+}
+
+void run(const char* name, dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+  check_limits(name, grid, size, shared);
+  const std::lock_guard lock(running);
+  const size_t count = static_cast<size_t>(size.x) * size.y * size.z;
+  block.name = name;
   emulated::note_launch(name);
   if (emulated::idle()) return;
   const emulated::Opened opened;

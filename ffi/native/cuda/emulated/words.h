@@ -7,6 +7,10 @@
 #include <functional>
 #include <type_traits>
 
+#if defined(SALIENT_PTX)
+#include "../tests/ptx/launch.h"
+#endif
+
 #define __global__
 #define __device__
 #define __host__
@@ -59,6 +63,8 @@ struct Place {
 };
 extern Place place;  // of the thread that runs
 
+// Ends the program at a launch that no GPU of the supported generations would take.
+void check_limits(const char* name, dim3 grid, dim3 block, size_t shared);
 // Runs body once for each thread of each block.
 void run(const char* name, dim3 grid, dim3 block, size_t shared, const std::function<void()>& body);
 // From now on threads and blocks run in an order drawn by lot, which no result may depend on; 0: as they are numbered.
@@ -82,11 +88,19 @@ uint64_t exchange(unsigned mask, uint64_t bits, unsigned source);
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
             Arguments&&... arguments) {
-  run(name, grid, block, shared, [&] { kernel(static_cast<Parameters>(arguments)...); });
-  if (tape == nullptr) return;
-  tape->push_back([=, ... values = static_cast<Parameters>(arguments)] {
+  const auto run_once = [=](const Parameters&... values) {
+#if defined(SALIENT_PTX)
+    const ptx::Argument list[] = {{&values, sizeof values}...};
+    check_limits(name, grid, block, shared);
+    ptx::launch(name, reinterpret_cast<const void*>(kernel), {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared,
+                list, sizeof...(values));
+#else
     run(name, grid, block, shared, [&] { kernel(values...); });
-  });
+#endif
+  };
+  run_once(static_cast<Parameters>(arguments)...);
+  if (tape == nullptr) return;
+  tape->push_back([=, ... values = static_cast<Parameters>(arguments)] { run_once(values...); });
 }
 
 template <class T>
