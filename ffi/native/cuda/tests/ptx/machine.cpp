@@ -175,7 +175,7 @@ bool release(Block& block) {
   std::vector<u32> warps(block.warps.size());
   std::iota(warps.begin(), warps.end(), 0);
   for (const Warp& warp : block.warps) {
-    if (warp.living == 0 || warp.at_barrier != warp.living) return false;
+    if (warp.at_barrier != warp.all) return false;  // no thread may have ended
     u32 place = kAll;
     each(warp.living, [&](u32 lane) {
       if (place != kAll && place != warp.pc[lane]) throw Fault("lanes of a warp wait at different barriers");
@@ -205,7 +205,7 @@ void prepare(Block& block, Warp& warp, u32 index, u32 threads) {
   warp.block = &block;
   warp.index = index;
   const u32 count = std::min(32u, threads - 32 * index);
-  warp.living = count == 32 ? kAll : (1u << count) - 1;
+  warp.all = warp.living = count == 32 ? kAll : (1u << count) - 1;
   warp.blocked = warp.at_barrier = 0;
   warp.pc.fill(0);
   for (u32 lane = 0; lane < 32; lane++) warp.groups[lane].clear(), warp.open[lane].clear();

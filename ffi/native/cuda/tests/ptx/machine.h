@@ -37,7 +37,7 @@ struct Warp {
   u32 index = 0;
   std::unique_ptr<u8[]> registers;
   std::array<u32, 32> pc{};
-  u32 living = 0;
+  u32 all = 0, living = 0;
   u32 blocked = 0;     // lanes at a collective instruction or at a barrier
   u32 at_barrier = 0;  // those of them at a barrier
   std::array<std::vector<std::vector<Copy>>, 32> groups;  // asynchronous copies of each lane
