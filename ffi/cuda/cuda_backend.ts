@@ -13,8 +13,8 @@ import { type CudaDevice, readDevice } from "./cuda_device.ts";
 export interface CudaBackendOptions extends LibraryOptions {
   /** The device's number, from 0. One device serves a process: the first one that is opened. Default: 0. */
   device?: number;
-  /** The library to open: the one that runs on a GPU, or its emulation on the host, for tests. */
-  library?: "cuda" | "cuda_emulated";
+  /** The library to open: the one that runs on a GPU, or one of those that tests run on the host. */
+  library?: "cuda" | "cuda_emulated" | "cuda_ptx";
 }
 
 /**

@@ -21,10 +21,9 @@ import {
   emulatedFiles,
   kernelFlags,
 } from "./cuda_plan.ts";
+import { compileSources, runTool } from "./compile_sources.ts";
 import { libraryFileName, manifestFileName, platformName } from "./platform.ts";
 
-/** Compilers at work at the same time. */
-const JOBS = 2;
 /** The largest library that is committed. */
 const MOST_BYTES = 12 * 2 ** 20;
 const ADDRESS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1"];
@@ -41,61 +40,6 @@ export interface CudaBuild {
   readonly architectures: readonly string[] | undefined;
 }
 
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT });
-  const { success } = await command.spawn().status;
-  if (!success) {
-    console.error(`Failed: ${program} ${args.join(" ")}`);
-    Deno.exit(1);
-  }
-}
-
-function modified(path: string): number {
-  try {
-    return Deno.statSync(new URL(path, NATIVE_ROOT)).mtime?.getTime() ?? 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}
-
-/** When a source or a header that it includes was changed last, by what the compiler wrote beside the object. */
-function changed(source: string, object: string): number {
-  const own = Math.max(modified(source), modified("cuda_plan.ts"));
-  try {
-    const text = Deno.readTextFileSync(new URL(`${object}.d`, NATIVE_ROOT));
-    const paths = text.slice(text.indexOf(":") + 1).split(/[\s\\]+/);
-    const mine = paths.filter((path) => path !== "" && !path.startsWith("/"));
-    return Math.max(own, ...mine.map((path) => modified(path) || Infinity));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return Infinity;
-    throw error;
-  }
-}
-
-/** Compiles what is newer than its object, two at a time; returns the objects. */
-async function compile(
-  files: readonly string[],
-  folder: string,
-  command: (source: string) => string[],
-): Promise<string[]> {
-  Deno.mkdirSync(new URL(`${folder}/`, NATIVE_ROOT), { recursive: true });
-  const sources = files.filter((path) => !path.endsWith(".h"));
-  const objectOf = (source: string) => `${folder}/${source.replaceAll("/", "_")}.o`;
-  const stale = sources.filter((source) =>
-    modified(objectOf(source)) <= changed(source, objectOf(source))
-  );
-  async function work(): Promise<void> {
-    for (let source = stale.shift(); source !== undefined; source = stale.shift()) {
-      const [program = "", ...args] = command(source);
-      const object = objectOf(source);
-      await run(program, [...args, "-MMD", "-MF", `${object}.d`, "-c", source, "-o", object]);
-    }
-  }
-  await Promise.all(Array.from({ length: JOBS }, work));
-  return sources.map(objectOf);
-}
-
 function place(from: string, to: string): void {
   const target = new URL(to, NATIVE_ROOT);
   Deno.mkdirSync(new URL("./", target), { recursive: true });
@@ -107,13 +51,13 @@ function place(from: string, to: string): void {
 async function buildEmulated(sanitize: boolean): Promise<void> {
   const extra = sanitize ? ADDRESS : [];
   const folder = `build/cuda-emulated${sanitize ? "-address" : ""}`;
-  const objects = await compile(
-    emulatedFiles(),
+  const objects = await compileSources({
+    files: emulatedFiles(),
     folder,
-    () => ["g++", ...EMULATED_FLAGS, ...extra, "-x", "c++"],
-  );
+    command: () => ["g++", ...EMULATED_FLAGS, ...extra, "-x", "c++", "-c"],
+  });
   const name = libraryFileName("cuda_emulated");
-  await run("g++", [
+  await runTool("g++", [
     "-shared",
     "-pthread",
     ...extra,
@@ -159,16 +103,16 @@ export async function buildCuda(options: CudaBuild): Promise<void> {
   // Hashed before the compilers read them: a source that changes meanwhile shows up in the check.
   const hash = await cudaSourceHash();
   const folder = `build/cuda-${architectures.join("-")}`;
-  const objects = await compile(
-    cudaFiles(),
+  const objects = await compileSources({
+    files: cudaFiles(),
     folder,
-    (source) =>
+    command: (source) =>
       source.endsWith(".cu")
-        ? ["nvcc", ...kernelFlags(architectures)]
-        : ["g++", ...CUDA_HOST_FLAGS],
-  );
+        ? ["nvcc", ...kernelFlags(architectures), "-c"]
+        : ["g++", ...CUDA_HOST_FLAGS, "-c"],
+  });
   const name = libraryFileName("cuda");
-  await run("nvcc", [...objects, ...CUDA_LINK_FLAGS, "-o", `${folder}/${name}`]);
+  await runTool("nvcc", [...objects, ...CUDA_LINK_FLAGS, "-o", `${folder}/${name}`]);
   place(`${folder}/${name}`, `build/${platformName()}/${name}`);
   console.log(`Built ffi/native/build/${platformName()}/${name} for ${architectures.join(", ")}`);
   if (options.prebuilt) await writePrebuilt(`${folder}/${name}`, hash);

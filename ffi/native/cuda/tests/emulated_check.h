@@ -14,6 +14,23 @@
 #include "../kernels/multiprocessors.h"
 #include "../kernels/warp_ops.h"
 
+#if defined(SALIENT_EMULATED)
+inline size_t copies_left() { return salient::cuda::emulated_warp::copies_left(); }
+#else
+// nvcc compiles tests for the PTX of their kernels alone (test:native:ptx); the emulation has no meaning there.
+inline size_t copies_left() { return 0; }
+namespace salient::cuda {
+namespace emulated_hopper {
+inline size_t left() { return 0; }
+}  // namespace emulated_hopper
+namespace emulated_wgmma {
+inline size_t left() { return 0; }
+}  // namespace emulated_wgmma
+inline bool emulated_wgmma_device = true;
+inline uint32_t emulated_multiprocessors = 1;
+}  // namespace salient::cuda
+#endif
+
 using namespace salient::cuda;
 
 inline int passed = 0, failed = 0;
@@ -65,7 +82,7 @@ class TestWorkspace {
   bool clean() const {
     const auto counters = counters_.read();
     return std::all_of(counters.begin(), counters.end(), [](uint32_t c) { return c == 0; }) &&
-           emulated_warp::copies_left() == 0;
+           copies_left() == 0;
   }
 
  private:

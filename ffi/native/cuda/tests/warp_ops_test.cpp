@@ -129,6 +129,6 @@ int main() {
   for (const int kind : {0, 1, 2}) test_mma(kind);
   test_ldmatrix();
   test_conversions();
-  check(emulated_warp::copies_left() == 0, "copies left");
+  check(copies_left() == 0, "copies left");
   return finish("warp_ops_test");
 }

@@ -6,7 +6,7 @@
 
 namespace {
 
-size_t left() { return emulated_hopper::left() + emulated_wgmma::left() + emulated_warp::copies_left(); }
+size_t left() { return emulated_hopper::left() + emulated_wgmma::left() + copies_left(); }
 
 // "Register Fragments and Shared Memory Matrix Layouts" of wgmma.mma_async.m64nNk16: element i of a thread.
 struct Place {

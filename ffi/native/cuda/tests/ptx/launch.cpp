@@ -17,7 +17,7 @@
 namespace ptx {
 namespace {
 
-// The kernels of a folder, by file and name.
+// The kernels of a folder, by name and by file: cuda-kernels-linear.cu.ptx is that of linear.cu.
 class Library {
  public:
   explicit Library(const std::string& folder) {
@@ -31,7 +31,6 @@ class Library {
       const std::string text((std::istreambuf_iterator<char>(file)), {});
       for (Kernel& kernel : parse(text, path.filename().string())) {
         const std::string name = common_name(kernel.name);
-        // The file's name is cuda_kernels_linear.cu.ptx: what is between is the source's name.
         kernels_[name].push_back(std::make_unique<Kernel>(std::move(kernel)));
       }
     }
@@ -41,7 +40,7 @@ class Library {
     const auto found = kernels_.find(common_name(symbol.name));
     if (found != kernels_.end()) {
       for (auto& kernel : found->second) {
-        if (symbol.file.empty() || kernel->file.ends_with("_" + symbol.file + ".ptx")) return *kernel;
+        if (symbol.file.empty() || kernel->file.ends_with("-" + symbol.file + ".ptx")) return *kernel;
       }
     }
     throw Fault("no PTX of kernel " + symbol.name + (symbol.file.empty() ? "" : " of " + symbol.file));
