@@ -9,7 +9,7 @@ namespace salient::cuda {
 #if defined(SALIENT_EMULATED)
 constexpr size_t kMapAlignment = 16;
 #else
-constexpr size_t kMapAlignment = 64;
+constexpr size_t kMapAlignment = 128;
 #endif
 struct alignas(kMapAlignment) TensorMap {
   uint64_t words[16];

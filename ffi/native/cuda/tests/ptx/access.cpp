@@ -162,6 +162,12 @@ void wait_all(Warp& warp, Instruction& i, u32 lanes) {
 
 void fence(Warp&, Instruction&, u32) {}
 
+// Every access is done where it stands: what volatile says is so anyway.
+Parts without(Parts parts, s64 at) {
+  parts.erase(parts.begin() + at);
+  return parts;
+}
+
 u32 number(const Written& written) { return static_cast<u32>(std::stoul(written.words.at(0))); }
 
 bool decode_copy(const std::string& opcode, const std::vector<Written>& written, Operands& operands, Instruction& into) {
@@ -200,6 +206,7 @@ bool decode_access(const Parts& parts, const std::vector<Written>& written, Oper
   if ((!load && parts[0] != "st") || written.size() != 2 || parts.size() < 3) return false;
   // What caches do changes no result.
   size_t at = 2;
+  if (parts[1] == "volatile") return decode_access(without(parts, 1), written, operands, into);
   const std::string& space = parts[1];
   if (space == "global" && (parts[at] == "cg" || parts[at] == "cs" || parts[at] == "nc")) at++;
   into.count = 1;

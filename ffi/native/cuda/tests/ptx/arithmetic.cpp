@@ -64,6 +64,8 @@ void bits(Table& t, const std::string& type) {
   t["selp." + type] = computes<T, T, T, bool>([](T a, T b, bool p) { return p ? a : b; });
   t["mov." + type] = computes<T, T>([](T a) { return a; });
   if constexpr (!std::is_same_v<T, bool>) {
+    t["setp.eq." + type] = computes<bool, T, T>([](T a, T b) { return a == b; });
+    t["setp.ne." + type] = computes<bool, T, T>([](T a, T b) { return a != b; });
     t["shl." + type] = computes<T, T, u32>([](T a, u32 n) { return static_cast<T>(n >= 8 * sizeof(T) ? 0 : static_cast<u64>(a) << n); });
     t["shr." + type] = computes<T, T, u32>([](T a, u32 n) { return static_cast<T>(n >= 8 * sizeof(T) ? 0 : a >> n); });
   }

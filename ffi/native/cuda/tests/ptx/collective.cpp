@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "halves.h"
+#include "hopper.h"
 #include "machine.h"
 
 namespace ptx {
@@ -272,7 +273,8 @@ bool decode_collective(const Parts& parts, const std::vector<Written>& written, 
   }
   if (opcode.rfind("shfl.sync.", 0) == 0) return decode_shuffle(opcode, written, operands, into);
   return decode_product(opcode, written, operands, into) || decode_matrices(opcode, written, operands, into) ||
-         decode_moves(opcode, written, operands, into);
+         decode_moves(opcode, written, operands, into) || decode_hopper(opcode, written, operands, into) ||
+         decode_wgmma(opcode, written, operands, into);
 }
 
 }  // namespace ptx

@@ -26,12 +26,14 @@ class Turn {
   // Runs the warp until it waits, ends or has had its turn; whether it did anything.
   bool run() {
     u32 left = 1 + block_.random() % kMostTurn;
+    warp_.yields = false;
     bool moved = false;
     while (left > 0 && choose()) {
       moved = true;
       while (left > 0 && active_ != 0 && pc_ < next_) {
         left--;
         step();
+        if (warp_.yields) left = 0;
       }
       put_down();
     }
@@ -131,6 +133,7 @@ class Turn {
     size_t bytes = warp_.open[lane].size();
     for (const auto& group : warp_.groups[lane]) bytes += group.size();
     if (bytes != 0) throw Fault("ends before its asynchronous copies have arrived");
+    if (!warp_.products.open.empty() || !warp_.products.groups.empty()) throw Fault("ends before its products are done");
   }
 
   // Lanes wait at the instruction for those of their mask.
@@ -208,6 +211,7 @@ void prepare(Block& block, Warp& warp, u32 index, u32 threads) {
   warp.all = warp.living = count == 32 ? kAll : (1u << count) - 1;
   warp.blocked = warp.at_barrier = 0;
   warp.pc.fill(0);
+  warp.products = {};
   for (u32 lane = 0; lane < 32; lane++) warp.groups[lane].clear(), warp.open[lane].clear();
   if (!warp.registers) warp.registers = std::make_unique<u8[]>(kernel.image.size());
   std::memcpy(warp.registers.get(), kernel.image.data(), kernel.image.size());
@@ -228,6 +232,7 @@ void run_block(Block& block, u32 threads) {
   const u32 warps = (threads + 31) / 32;
   block.shared.reset(launch.kernel->static_shared + launch.dynamic_shared, warps);
   block.warps.resize(warps);
+  block.hopper = {};
   for (u32 i = 0; i < warps; i++) prepare(block, block.warps[i], i, threads);
   std::vector<u32> order(warps);
   std::iota(order.begin(), order.end(), 0);
@@ -238,6 +243,7 @@ void run_block(Block& block, u32 threads) {
       moved |= Turn(block, block.warps[i]).run();
       living |= block.warps[i].living != 0;
     }
+    if (!living && !block.hopper.copies.empty()) throw Fault("the block ends before its copies have arrived, in " + launch.kernel->name);
     if (!living) return;
     if (!moved && !release(block)) stuck(block);
   }
@@ -251,7 +257,7 @@ void run(const Launch& launch) {
   if (threads > launch.kernel->most_threads) throw Fault("a block of " + std::to_string(threads) + " threads for " + launch.kernel->name);
   std::vector<u64> order(static_cast<size_t>(grid.x) * grid.y * grid.z);
   std::iota(order.begin(), order.end(), 0);
-  Block block{&launch, {}, {}, {}, std::mt19937(launch.seed)};
+  Block block{&launch, {}, {}, {}, std::mt19937(launch.seed), {}};
   std::shuffle(order.begin(), order.end(), block.random);
   for (u64 i : order) {
     block.place = {static_cast<u32>(i % grid.x), static_cast<u32>(i / grid.x % grid.y), static_cast<u32>(i / grid.x / grid.y)};

@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 
+#include "hopper.h"
 #include "program.h"
 #include "shared.h"
 
@@ -42,6 +43,8 @@ struct Warp {
   u32 at_barrier = 0;  // those of them at a barrier
   std::array<std::vector<std::vector<Copy>>, 32> groups;  // asynchronous copies of each lane
   std::array<std::vector<Copy>, 32> open;
+  Products products;
+  bool yields = false;  // has waited in vain: others may go on
 
   template <class T>
   T* at(const Operand& operand) {
@@ -55,6 +58,7 @@ struct Block {
   SharedMemory shared;
   std::vector<Warp> warps;
   std::mt19937 random;
+  Hopper hopper;
 };
 
 // Calls body(lane) for each of the lanes.

@@ -55,6 +55,12 @@ struct Symbol {
   u32 offset;
 };
 
+struct Jump {
+  size_t at;
+  std::string label;
+  std::vector<u32> scopes;
+};
+
 u32 aligned(u32 offset, u32 to) { return (offset + to - 1) / to * to; }
 
 class Parser final : Operands {
@@ -173,13 +179,11 @@ class Parser final : Operands {
     place_shared(module_, false);
     shared_of_body();
     place_shared(module_, true);
-    scopes_.assign(1, {});
     expect("{");
+    scopes_.clear(), labels_of_.clear();
+    open_scope();
     while (!scopes_.empty()) statement();
-    for (const auto& [at, label] : branches_) {
-      if (!labels_.contains(label)) fail("no label: " + label);
-      kernel.code[at].target = labels_[label];
-    }
+    for (const Jump& jump : branches_) kernel.code[jump.at].target = target_of(jump);
     return kernel;
   }
 
@@ -200,9 +204,23 @@ class Parser final : Operands {
     place_shared(own, false);
   }
 
+  void open_scope() {
+    scopes_.push_back({});
+    labels_of_.push_back(++last_scope_);
+  }
+
+  // A label of the innermost scope that has it.
+  u32 target_of(const Jump& jump) const {
+    for (auto scope = jump.scopes.rbegin(); scope != jump.scopes.rend(); ++scope) {
+      const auto found = labels_.find({*scope, jump.label});
+      if (found != labels_.end()) return found->second;
+    }
+    fail("no label: " + jump.label);
+  }
+
   void statement() {
-    if (skip("{")) return scopes_.push_back({});
-    if (skip("}")) return scopes_.pop_back();
+    if (skip("{")) return open_scope();
+    if (skip("}")) return scopes_.pop_back(), labels_of_.pop_back();
     if (peek() == ".shared") {
       while (take() != ";") continue;
       return;
@@ -214,7 +232,7 @@ class Parser final : Operands {
     }
     if (skip(".reg")) return registers();
     if (at_ + 1 < tokens_.size() && tokens_[at_ + 1].text == ":") {
-      labels_[take()] = static_cast<u32>(kernel_->code.size());
+      labels_[{labels_of_.back(), take()}] = static_cast<u32>(kernel_->code.size());
       return expect(":");
     }
     instruction();
@@ -309,6 +327,12 @@ class Parser final : Operands {
       operand.address = true;
       operand.words.push_back(take());
       if (skip("+")) operand.displacement = integer(signed_word());
+      if (skip(",")) {  // a tensor map's coordinates
+        expect("{");
+        do operand.words.push_back(take());
+        while (skip(","));
+        expect("}");
+      }
       expect("]");
     } else {
       operand.words.push_back(signed_word());
@@ -358,7 +382,7 @@ class Parser final : Operands {
     }
     if (parts[0] == "bra" && list.size() == 1 && (parts.size() == 1 || parts[1] == "uni")) {
       made.flow = Flow::Branch;
-      branches_.push_back({kernel_->code.size(), list[0].words[0]});
+      branches_.push_back({kernel_->code.size(), list[0].words[0], labels_of_});
     } else if (opcode == "ret" || opcode == "exit") {
       made.flow = Flow::Exit;
     } else if (!decode_access(parts, list, *this, made) && !decode_collective(parts, list, *this, made)) {
@@ -375,8 +399,10 @@ class Parser final : Operands {
   std::map<std::string, Symbol> symbols_;
   std::map<std::pair<u64, u8>, Operand> constants_;
   std::vector<std::unordered_map<std::string, Operand>> scopes_;
-  std::map<std::string, u32> labels_;
-  std::vector<std::pair<size_t, std::string>> branches_;
+  std::vector<u32> labels_of_;  // numbers of the open scopes
+  u32 last_scope_ = 0;
+  std::map<std::pair<u32, std::string>, u32> labels_;
+  std::vector<Jump> branches_;
 };
 
 }  // namespace

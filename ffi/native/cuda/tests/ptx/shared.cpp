@@ -7,6 +7,7 @@ void SharedMemory::reset(size_t bytes, size_t warps) {
   words_.assign((bytes + 3) / 4, Word{});
   clocks_.assign(warps, std::vector<u32>(warps, 0));
   for (size_t i = 0; i < warps; i++) clocks_[i][i] = 1;
+  fenced_.assign(warps, 0);
 }
 
 void SharedMemory::check(u64 address, u32 bytes) const {
@@ -57,6 +58,35 @@ void SharedMemory::wrote(u32 warp, u32 lane, u64 address, u32 bytes, const void*
       }
     }
     word.writer = {clocks_[warp][warp], static_cast<u16>(warp), static_cast<u16>(lane)};
+    word.copied = false;
+  }
+}
+
+void SharedMemory::land(u64 address, const void* data, u32 bytes) {
+  for (u64 i = address / 4; i < (address + bytes) / 4; i++) words_[i].flying = false, words_[i].copied = true;
+  std::memcpy(bytes_.data() + address, data, bytes);
+}
+
+const u8* SharedMemory::read_async(u32 warp, u64 address, u32 bytes) {
+  const u8* const data = read(warp, kWarp, address, bytes);
+  for (u64 i = address / 4; i < (address + bytes) / 4; i++) {
+    const Word& word = words_[i];
+    if (!word.copied && word.writer.clock > fenced_[word.writer.warp]) {
+      throw Fault("a product reads shared word " + std::to_string(i) + ", which a thread has written without fence.proxy.async");
+    }
+  }
+  return data;
+}
+
+std::vector<u32> SharedMemory::release(u32 warp) {
+  std::vector<u32> known = clocks_[warp];
+  clocks_[warp][warp]++;
+  return known;
+}
+
+void SharedMemory::acquire(u32 warp, const std::vector<u32>& known) {
+  for (size_t i = 0; i < known.size(); i++) {
+    if (i != warp) clocks_[warp][i] = std::max(clocks_[warp][i], known[i]);
   }
 }
 

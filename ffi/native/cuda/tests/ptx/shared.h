@@ -30,8 +30,17 @@ class SharedMemory {
   void expect(u32 warp, u32 lane, u64 address, u32 bytes);
   void arrive(u32 warp, u32 lane, u64 address, const void* data, u32 bytes);
 
+  // The bytes of a copy are there, as of the time when it was begun.
+  void land(u64 address, const void* data, u32 bytes);
+  // By a product that is only begun, which sees what threads have written behind a fence of proxies alone.
+  const u8* read_async(u32 warp, u64 address, u32 bytes);
+  void fence_proxy(u32 warp) { fenced_[warp] = clocks_[warp][warp]++; }
+
   // All lanes of a warp have met.
   void warp_met(u32 warp) { clocks_[warp][warp]++; }
+  // What a warp knows, for those who hear of it later (acquire).
+  std::vector<u32> release(u32 warp);
+  void acquire(u32 warp, const std::vector<u32>& known);
   // These warps have met at a barrier.
   void warps_met(const std::vector<u32>& warps);
 
@@ -43,6 +52,7 @@ class SharedMemory {
   struct Word {
     Access writer, readers[2];
     bool flying = false;
+    bool copied = false;  // written by a copy of a box, not by a thread
   };
   void check(u64 address, u32 bytes) const;
   bool ordered(const Access& before, u32 warp, u32 lane) const;
@@ -51,6 +61,7 @@ class SharedMemory {
   std::vector<u8> bytes_;
   std::vector<Word> words_;
   std::vector<std::vector<u32>> clocks_;
+  std::vector<u32> fenced_;  // what each warp has written until then is seen by copies and products
 };
 
 }  // namespace ptx
