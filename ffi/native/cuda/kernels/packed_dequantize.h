@@ -36,20 +36,23 @@ struct HalfBf16 {
 
 constexpr u32 kBothHalves = 0x00010001u;
 
-// -(2^m 2^-p + z) in both halves; z below 2^m 2^-p.
+// The lowest byte of a word in both halves of the result.
+__device__ __forceinline__ u32 zero_of(u32 meta) { return __byte_perm(meta, 0, 0x4040); }
+
+// -(2^m 2^-p + z) in both halves, z below 2^m 2^-p, of a zero point that is in both: a shift and a sum in one.
 template <class Half, int p>
 __device__ __forceinline__ u32 minus_zero(u32 z) {
-  return z * (kBothHalves << p) + (0x8000u + Half::whole - p * Half::exponent) * kBothHalves;
+  return (z << p) + (0x8000u + Half::whole - p * Half::exponent) * kBothHalves;
 }
 
-// q - z of the codes p bits above the ends of a word's halves; `minus` is minus_zero<Half, p>(z).
+// q - z of the codes p bits above the ends of a word's halves; `minus` is minus_zero<Half, p> of the zero point.
 template <class Half, int bits, int p>
 __device__ __forceinline__ u32 pair_at(u32 word, u32 minus) {
   constexpr u32 kMask = ((1u << bits) - 1) * (kBothHalves << p);
   return Half::fma(masked<kMask, Half::whole * kBothHalves>(word), (Half::one - p * Half::exponent) * kBothHalves, minus);
 }
 
-// What dequantizing needs of a group: constants of row g (from z0) and of row g + 8 (z1). registers() gives registers 0 to
+// What dequantizing needs of a group: constants of row g (from its word of scale and zero point) and of row g + 8. registers() gives registers 0 to
 // 3 of a step of a unit from the lane's words: of the chunk, or of the unit with bytes.
 template <class Half, int container>
 struct ZeroPoints;
@@ -58,7 +61,8 @@ template <class Half>
 struct ZeroPoints<Half, 2> {
   static constexpr bool wide = Half::exponent == 0x400;  // the mantissa holds four codes, else two
   u32 low[2], high[2];
-  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+  __device__ __forceinline__ void set(u32 meta0, u32 meta1) {
+    const u32 z0 = zero_of(meta0), z1 = zero_of(meta1);
     low[0] = minus_zero<Half, 0>(z0), low[1] = minus_zero<Half, 2>(z0);
     high[0] = minus_zero<Half, wide ? 4 : 0>(z1), high[1] = minus_zero<Half, wide ? 6 : 2>(z1);
   }
@@ -76,7 +80,8 @@ struct ZeroPoints<Half, 2> {
 template <>
 struct ZeroPoints<HalfF16, 3> {
   u32 z0_0, z0_3, z1_6, z1_1, z1_4, z1_2, z1_5;
-  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+  __device__ __forceinline__ void set(u32 meta0, u32 meta1) {
+    const u32 z0 = zero_of(meta0), z1 = zero_of(meta1);
     z0_0 = minus_zero<HalfF16, 0>(z0), z0_3 = minus_zero<HalfF16, 3>(z0), z1_6 = minus_zero<HalfF16, 6>(z1);
     z1_1 = minus_zero<HalfF16, 1>(z1), z1_4 = minus_zero<HalfF16, 4>(z1);
     z1_2 = minus_zero<HalfF16, 2>(z1), z1_5 = minus_zero<HalfF16, 5>(z1);
@@ -105,7 +110,8 @@ struct ZeroPoints<HalfF16, 3> {
 template <>
 struct ZeroPoints<HalfBf16, 3> {
   u32 z0_0, z0_3, z1_0, z1_3, z1_1, z1_2;
-  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+  __device__ __forceinline__ void set(u32 meta0, u32 meta1) {
+    const u32 z0 = zero_of(meta0), z1 = zero_of(meta1);
     z0_0 = minus_zero<HalfBf16, 0>(z0), z0_3 = minus_zero<HalfBf16, 3>(z0);
     z1_0 = minus_zero<HalfBf16, 0>(z1), z1_3 = minus_zero<HalfBf16, 3>(z1);
     z1_1 = minus_zero<HalfBf16, 1>(z1), z1_2 = minus_zero<HalfBf16, 2>(z1);
@@ -140,7 +146,8 @@ template <class Half>
 struct ZeroPoints<Half, 4> {
   static constexpr int above = Half::exponent == 0x400 ? 4 : 0;  // where the second code of a byte is taken
   u32 row[2];
-  __device__ __forceinline__ void set(u32 z0, u32 z1) {
+  __device__ __forceinline__ void set(u32 meta0, u32 meta1) {
+    const u32 z0 = zero_of(meta0), z1 = zero_of(meta1);
     row[0] = minus_zero<Half, 0>(z0), row[1] = minus_zero<Half, above>(z1);
   }
   __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int unit, int step) const {
@@ -155,9 +162,9 @@ struct ZeroPoints<Half, 4> {
 template <>
 struct ZeroPoints<HalfF16, 8> {
   u32 row[2];
-  __device__ __forceinline__ void set(u32 z0, u32 z1) {
-    row[0] = 0x64006400u | z0 | z0 << 16;
-    row[1] = 0x64006400u | z1 | z1 << 16;
+  __device__ __forceinline__ void set(u32 meta0, u32 meta1) {
+    const u32 z0 = zero_of(meta0), z1 = zero_of(meta1);
+    row[0] = 0x64006400u | z0, row[1] = 0x64006400u | z1;
   }
   __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int, int step) const {
 #pragma unroll
@@ -172,9 +179,9 @@ struct ZeroPoints<HalfF16, 8> {
 template <>
 struct ZeroPoints<HalfBf16, 8> {
   float row[2];
-  __device__ __forceinline__ void set(u32 z0, u32 z1) {
-    row[0] = 8388608.0f + static_cast<float>(z0);
-    row[1] = 8388608.0f + static_cast<float>(z1);
+  __device__ __forceinline__ void set(u32 meta0, u32 meta1) {
+    row[0] = 8388608.0f + static_cast<float>(meta0 & 255);
+    row[1] = 8388608.0f + static_cast<float>(meta1 & 255);
   }
   __device__ __forceinline__ void registers(u32 (&a)[4], const u32* words, int, int step) const {
 #pragma unroll

@@ -67,7 +67,7 @@ __device__ __forceinline__ void multiply_chunk(const StageReader<C>& from, u32 a
       if (unit == 0 || C::container == 8) from.load_words(words[m], at, m, unit);
       if (unit == 0 || split) {
         const uint2 meta = load_eight(from.meta + at + (m * (C::code_bytes + C::meta_bytes) + unit * 64));
-        zeros[m].set(meta.x & 255, meta.y & 255);
+        zeros[m].set(meta.x, meta.y);
         scales[m][0] = __uint_as_float(meta.x & 0xffffff00u), scales[m][1] = __uint_as_float(meta.y & 0xffffff00u);
 #pragma unroll
         for (int n = 0; n < C::NT; ++n) part[m][n][0] = part[m][n][1] = part[m][n][2] = part[m][n][3] = 0.0f;
@@ -142,7 +142,6 @@ __global__ void __launch_bounds__(C::threads) packed_product(PackedProduct p) {
   const u32 lane = held(threadIdx.x % 32), warp = threadIdx.x / 32 % C::NW, turn = threadIdx.x / 32 / C::NW;
   const u32 first_tile = (blockIdx.x * C::NW + warp) * C::MT, first_token = blockIdx.z * C::tokens;
   const u32 begin = blockIdx.y * p.chunks_of_part, end = min(begin + p.chunks_of_part, p.layout.chunks);
-  const u32 rounds = (end - begin + C::KW - 1) / C::KW;
   const bool split = p.layout.units_of_group % 2 != 0;
   const SharedPlace ring = shared_place(shared) + turn * C::ring_bytes;
   Requests<C> requests(p, ring, begin + turn, end, first_tile, first_token, lane, warp);
@@ -155,7 +154,9 @@ __global__ void __launch_bounds__(C::threads) packed_product(PackedProduct p) {
     commit_copies();
   }
   u32 at = 0, free = (C::stages - 1) * C::stage_bytes;  // bytes in the ring
-  u32 left = begin + turn < end ? (end - begin - turn + C::KW - 1) / C::KW : 0;
+  const u32 mine = begin + turn < end ? (end - begin - turn + C::KW - 1) / C::KW : 0;
+  // Warps that wait for others take as many turns as those, though the last may bring them nothing.
+  const u32 rounds = C::NW == 1 ? mine : (end - begin + C::KW - 1) / C::KW;
   for (u32 round = 0; round < rounds; ++round) {
     wait_copies<C::stages - 2>();
     if constexpr (C::NW == 1) __syncwarp();
@@ -163,7 +164,7 @@ __global__ void __launch_bounds__(C::threads) packed_product(PackedProduct p) {
     // Everyone is past the chunk before: its place is free.
     requests.next(free);
     commit_copies();
-    if (round < left) multiply_chunk<C>(reader, at, split, x, sums);
+    if (C::NW == 1 || round < mine) multiply_chunk<C>(reader, at, split, x, sums);
     free = at;
     at = at + C::stage_bytes == C::ring_bytes ? 0 : at + C::stage_bytes;
   }

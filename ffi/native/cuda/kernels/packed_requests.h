@@ -15,7 +15,7 @@ class Requests {
   // From chunk `first` to `end`, a chunk in C::KW, into the ring of this warp's group.
   __device__ __forceinline__ Requests(const PackedProduct& p, SharedPlace ring, u32 first, u32 end, u32 first_tile, u32 first_token,
                                       u32 lane, u32 warp)
-      : lane_(lane), left_(first < end ? end - first : 0), codes_at_(first * C::code_bytes), odd_(4 * first + 2 * (lane / 4 % 2) + 1),
+      : lane_(lane), left_(static_cast<int>(end) - static_cast<int>(first)), codes_at_(first * C::code_bytes), odd_(4 * first + 2 * (lane / 4 % 2) + 1),
         magic_(p.group_magic), last_group_(p.layout.groups - 1) {
     // A row of x is 8 pieces of 16 bytes; odd rows have their halves swapped, against bank conflicts.
     const u32 piece = warp * 32 + lane, row = piece / 8, at = piece % 8;
@@ -58,7 +58,7 @@ class Requests {
         }
       }
     }
-    left_ = left_ > C::KW ? left_ - C::KW : 0;
+    left_ -= C::KW;
     codes_at_ += C::KW * C::code_bytes;
     odd_ += 4 * C::KW;
     x_ += C::KW * kChunk * 2;
@@ -66,7 +66,7 @@ class Requests {
 
  private:
   u32 lane_;
-  u32 left_;      // chunks from the next one to the end
+  int left_;      // chunks from the next one to the end
   u32 codes_at_;  // where the next chunk's codes begin
   u32 odd_;       // 2 unit + 1 of the unit whose scales this lane brings
   u32 magic_, last_group_;

@@ -108,7 +108,7 @@ __device__ __forceinline__ void dequantize(const unsigned char* stage, const Gro
       f.scales[C::split ? unit : 0][1] = __uint_as_float(word.y & 0xffffff00u);
     }
     ZeroPoints<typename C::Half, C::container> zeros;
-    zeros.set(word.x & 255, word.y & 255);
+    zeros.set(word.x, word.y);
     u32 words[C::container / 2];
     if constexpr (C::container == 4) {
       const uint2 both = *reinterpret_cast<const uint2*>(codes + lane * 16 + unit * 8);
