@@ -1,7 +1,7 @@
 // The asynchronous copies of a packed product: chunk after chunk, from addresses that move on by constants.
 //
-// With one token an instruction counts: a multiprocessor of an H100 has some 340 cycles for each of its four schedulers to
-// multiply what memory brings it in a microsecond at 3.35 TB/s, 48 chunks of 4-bit codes (see docs/cuda.md).
+// With one token an instruction counts: at 3.35 TB/s an H100's memory brings each of a multiprocessor's four schedulers a
+// chunk every 150 cycles with 4-bit codes, every 114 with 3 bits, every 79 with 2 (see docs/cuda.md).
 #pragma once
 
 #include "packed_config.h"
@@ -13,10 +13,14 @@ template <class C>
 class Requests {
  public:
   // From chunk `first` to `end`, a chunk in C::KW, into the ring of this warp's group.
-  __device__ __forceinline__ Requests(const PackedProduct& p, SharedPlace ring, u32 first, u32 end, u32 first_tile, u32 first_token,
-                                      u32 lane, u32 warp)
-      : lane_(lane), left_(static_cast<int>(end) - static_cast<int>(first)), codes_at_(first * C::code_bytes), odd_(4 * first + 2 * (lane / 4 % 2) + 1),
-        magic_(p.group_magic), last_group_(p.layout.groups - 1) {
+  __device__ __forceinline__ Requests(const PackedProduct& p, SharedPlace ring, u32 first, u32 end, u32 first_tile,
+                                      u32 first_token, u32 lane, u32 warp)
+      : lane_(lane),
+        left_(static_cast<int>(end) - static_cast<int>(first)),
+        codes_at_(first * C::code_bytes),
+        odd_(4 * first + 2 * (lane / 4 % 2) + 1),
+        magic_(p.group_magic),
+        last_group_(p.layout.groups - 1) {
     // A row of x is 8 pieces of 16 bytes; odd rows have their halves swapped, against bank conflicts.
     const u32 piece = warp * 32 + lane, row = piece / 8, at = piece % 8;
     const u32 there = min(p.T - first_token, static_cast<u32>(C::kept));
@@ -50,7 +54,8 @@ class Requests {
         if constexpr (C::code_bytes < 512) {
           // The lanes that codes leave over bring the scales in the same instruction.
           const u32 from = lane_ * 16 < C::code_bytes ? codes_at_ : meta_at;
-          copy_async_if(lane_ * 16 < C::code_bytes + C::meta_bytes, to, codes_[m] + from);
+          constexpr u32 kAll = C::code_bytes + C::meta_bytes;
+          copy_async_if(kAll == 512 || lane_ * 16 < kAll, to, codes_[m] + from);
         } else {
 #pragma unroll
           for (int i = 0; i < C::code_bytes; i += 512) copy_async_if(true, to + i, codes_[m] + codes_at_ + i);
