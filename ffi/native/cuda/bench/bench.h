@@ -66,10 +66,11 @@ inline size_t rotations(size_t bytes) {
   return std::clamp<size_t>((3 * static_cast<size_t>(l2)) / std::max<size_t>(bytes, 1) + 2, 2, 64);
 }
 
-// Median microseconds of one call(i), i counting the rotated copies: kCalls of them in one graph, so that what is measured is
+// Median microseconds of one call(i), i counting the rotated copies: `calls` of them in one graph, so that what is measured is
 // the device's time and not that of queueing. `captured` false: queued one by one.
 inline double measure(size_t copies, const std::function<void(size_t)>& call, bool captured = true) {
-  constexpr size_t kRepeats = 21;
+  constexpr size_t kRepeats = 21, kLeastRepeats = 7;
+  constexpr double kEnough = 250e3;  // microseconds, after which the fewest repeats do
   const size_t calls = std::max<size_t>(copies, 8);
   cudaStream_t stream = the_stream();
   for (size_t i = 0; i < copies; ++i) call(i);
@@ -86,7 +87,8 @@ inline double measure(size_t copies, const std::function<void(size_t)>& call, bo
   require(cudaEventCreate(&begin), "event");
   require(cudaEventCreate(&end), "event");
   std::vector<double> times;
-  for (size_t r = 0; r < kRepeats + 3; ++r) {
+  double spent = 0;
+  for (size_t r = 0; r < kRepeats + 3 && (spent < kEnough || times.size() < kLeastRepeats); ++r) {
     require(cudaEventRecord(begin, stream), "record");
     if (captured) require(cudaGraphLaunch(executable, stream), "launch a graph");
     else for (size_t i = 0; i < calls; ++i) call(i % copies);
@@ -94,6 +96,7 @@ inline double measure(size_t copies, const std::function<void(size_t)>& call, bo
     require(cudaEventSynchronize(end), "wait for an event");
     float milliseconds = 0;
     require(cudaEventElapsedTime(&milliseconds, begin, end), "elapsed time");
+    spent += 1000.0 * milliseconds;
     if (r >= 3) times.push_back(1000.0 * milliseconds / static_cast<double>(calls));
   }
   cudaEventDestroy(begin);

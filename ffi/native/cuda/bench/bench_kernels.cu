@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "../kernels/multiprocessors.h"
+#include "candidates.h"
 #include "cublas.h"
+#include "probe.h"
+#include "report.h"
 
 namespace simt {
 
@@ -23,30 +26,6 @@ void check_launch(cudaError_t result, const char* name, dim3, dim3, size_t) { be
 
 namespace bench {
 namespace {
-
-int failures = 0;
-
-void report(const std::string& line) {
-  std::printf("{%s}\n", line.c_str());
-  std::fflush(stdout);
-}
-
-std::string number(const char* name, double value) {
-  char text[96];
-  std::snprintf(text, sizeof text, ", \"%s\": %.6g", name, value);
-  return text;
-}
-
-std::string shape_text(const char* work, uint32_t N, uint32_t K, uint32_t T) {
-  return std::string("\"work\": \"") + work + "\"" + number("outputs", N) + number("inputs", K) + number("batch", T);
-}
-
-// The error is part of the line; one that is too large is a failure.
-std::string checked(double error, double most) {
-  if (error < most) return number("error", error);
-  ++failures;
-  return number("error", error) + ", \"wrong\": true";
-}
 
 struct Shape {
   uint32_t N, K;
@@ -66,14 +45,6 @@ double copy_bandwidth() {
   report("\"work\": \"copy\"" + number("gbPerSecond", gigabytes) + number("microseconds", us));
   return gigabytes;
 }
-
-struct Memory {
-  Bytes bytes, counters{kCounters * sizeof(uint32_t)};
-  Workspace workspace;
-  explicit Memory(size_t size) : bytes(std::max<size_t>(size, 16)), workspace{bytes.as<void>(), size, counters.as<uint32_t>()} {
-    require(cudaMemset(counters.as<void>(), 0, counters.count()), "fill");
-  }
-};
 
 // INT4, or other bits, one type of activations; for INT4 and fp16 also cuBLAS on fp16 weights.
 void bench_shape(const Shape& shape, const std::vector<uint32_t>& batches, Element type, double bandwidth, const Cublas& cublas,
@@ -182,6 +153,8 @@ void run(bool quick, bool sweep) {
   }
   for (const Shape& shape : kShapes) bench_half(shape, quick ? few : all, cublas);
   for (const uint32_t keys : {512u, 4096u, 32768u}) bench_attention(keys);
+  const bool wgmma = probe_in_child();
+  for (const Shape& shape : kShapes) bench_candidates(shape.N, shape.K, bandwidth, cublas, wgmma);
 }
 
 }  // namespace
@@ -189,6 +162,7 @@ void run(bool quick, bool sweep) {
 
 int main(int count, char** arguments) {
   const auto given = [&](const char* option) { return count > 1 && std::strcmp(arguments[1], option) == 0; };
+  if (given("--probe")) return bench::probe();
   bench::run(given("--quick"), given("--sweep"));
   return bench::failures == 0 ? 0 : 1;
 }

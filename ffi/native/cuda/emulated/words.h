@@ -71,7 +71,7 @@ void run(const char* name, dim3 grid, dim3 block, size_t shared, const std::func
 void draw_order(unsigned seed);
 unsigned char* dynamic_shared();
 size_t dynamic_bytes();
-// Bytes of shared memory that a launch may ask for: what every GPU has, unless a kernel of one that has more sets it.
+// Bytes of shared memory that a launch may ask for: what every GPU has, until a kernel of one that has more raises it.
 constexpr size_t kSharedOfEvery = 99 * 1024;
 extern size_t most_shared;
 // Returns when the condition holds; others run meanwhile.

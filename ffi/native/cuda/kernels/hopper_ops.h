@@ -15,6 +15,9 @@
 
 namespace salient::cuda {
 
+// Bytes of shared memory of a block.
+constexpr u32 kMostShared = 227 * 1024;
+
 // A barrier in shared memory. Its phase ends when as many arrivals as it was made for and all expected bytes are there.
 using Barrier = uint64_t;
 

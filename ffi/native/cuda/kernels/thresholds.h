@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 
 namespace salient::cuda {
 
@@ -40,6 +41,21 @@ struct Thresholds {
   uint32_t wgmma_alone_tokens = kNever;
 };
 
+#if defined(SALIENT_EMULATED)
+
+// With SALIENT_EMULATED_WGMMA=1 in the environment all that wgmma can multiply is multiplied by it, for tests of the library.
+inline Thresholds emulated_thresholds() {
+  Thresholds chosen;
+  const char* asked = std::getenv("SALIENT_EMULATED_WGMMA");
+  if (asked != nullptr && asked[0] == '1') chosen.wgmma_packed_from = chosen.wgmma_product_tokens = 1;
+  return chosen;
+}
+inline Thresholds thresholds = emulated_thresholds();
+
+#else
+
 inline Thresholds thresholds;
+
+#endif
 
 }  // namespace salient::cuda

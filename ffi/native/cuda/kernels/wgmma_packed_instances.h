@@ -18,12 +18,9 @@ inline bool splits_chunks(const PackedLayout& l) { return l.groups > 1 && l.unit
 template <class C>
 void launch_wgmma_config(const WgmmaPackedLaunch& l) {
 #if defined(SALIENT_EMULATED)
-  simt::most_shared = C::shared_bytes;
+  simt::most_shared = kMostShared;
 #endif
   simt::launch("wgmma product of a packed weight", wgmma_packed<C>, l.grid, kWgmmaThreads, C::shared_bytes, l.x, l.codes, l.meta, l.product);
-#if defined(SALIENT_EMULATED)
-  simt::most_shared = simt::kSharedOfEvery;
-#endif
 }
 
 template <class Type, int container, int tokens>

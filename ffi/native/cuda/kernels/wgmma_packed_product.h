@@ -44,7 +44,7 @@ struct WgmmaPackedConfig {
   static constexpr u32 stage_bytes = x_bytes + code_bytes + 1024;
   static constexpr u32 barriers_at = stages * stage_bytes, turns_at = barriers_at + 256;
   static constexpr u32 shared_bytes = 1024 + turns_at + kWgmmaWarps * kTurnBytes;
-  static_assert(meta_bytes <= 1024 && (2 * stages + 3) * sizeof(Barrier) <= 256 && shared_bytes <= 227 * 1024);
+  static_assert(meta_bytes <= 1024 && (2 * stages + 3) * sizeof(Barrier) <= 256 && shared_bytes <= kMostShared);
 };
 
 // Where a chunk's first unit stands in its group, counted on without divisions.

@@ -26,7 +26,7 @@ struct WgmmaConfig {
   static constexpr u32 w_bytes = kOutputs * kStageBytes, stage_bytes = w_bytes + tokens * kStageBytes;
   static constexpr u32 barriers_at = stages * stage_bytes, turns_at = barriers_at + 256;
   static constexpr u32 shared_bytes = 1024 + turns_at + kWarps * kTurnBytes;
-  static_assert(2 * stages * sizeof(Barrier) <= 256 && shared_bytes <= 227 * 1024);
+  static_assert(2 * stages * sizeof(Barrier) <= 256 && shared_bytes <= kMostShared);
 };
 
 struct Tile {
@@ -149,13 +149,10 @@ bool launch_tiles(const TensorProduct& p) {
   if (!make_tensor_map(boxes(p.b, p.N, kOutputs), w) || !make_tensor_map(boxes(p.a, p.T, C::tokens), x)) return false;
   const u32 tiles = simt::blocks(p.N, kOutputs) * simt::blocks(p.T, C::tokens);
 #if defined(SALIENT_EMULATED)
-  simt::most_shared = C::shared_bytes;
+  simt::most_shared = kMostShared;
 #endif
   simt::launch("wgmma product", wgmma_tiles<C>, std::min(tiles, multiprocessors()), kThreads, C::shared_bytes, w, x, p, tiles,
                simt::blocks(p.row_bytes, kStageBytes));
-#if defined(SALIENT_EMULATED)
-  simt::most_shared = simt::kSharedOfEvery;
-#endif
   return true;
 }
 
