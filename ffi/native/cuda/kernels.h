@@ -87,7 +87,7 @@ struct AttentionShape {
   const float* slopes = nullptr;  // [heads]: times key less query position, added to scores
 };
 // Causal attention. q [S * queries, heads * head_dim] as out, k and v [S * keys, kv_heads * head_dim], all of `type` (F32,
-// F16 or BF16); head_dim at most 256. fp32 scores and sums, no queries x keys matrix. A query that sees no key gives zeros.
+// F16 or BF16); head_dim at most 512. fp32 scores and sums, no queries x keys matrix. A query that sees no key gives zeros.
 size_t attention_workspace(const AttentionShape& shape);
 void attention(const void* q, const void* k, const void* v, void* out, Element type, const AttentionShape& shape,
               const Workspace& workspace);

@@ -87,7 +87,7 @@ void packed_linear(const Packed* packed, const float* x, const float* bias, floa
 }
 
 void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& shape) {
-  if (shape.head_dim > 256) fail(SALIENT_INVALID, "Heads of %zu channels are not on cuda yet: at most 256", shape.head_dim);
+  if (shape.head_dim > 512) fail(SALIENT_INVALID, "Heads of %zu channels are too wide for cuda: at most 512", shape.head_dim);
   cuda::AttentionShape mine{};
   mine.heads = size_of(shape.heads, "heads");
   mine.kv_heads = size_of(shape.kv_heads, "heads");

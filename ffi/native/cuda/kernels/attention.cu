@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(kJoinThreads) attention_join(AttentionCall cal
 u32 rows_of(const AttentionShape& s) { return s.queries * (s.heads / s.kv_heads); }
 
 // Rows of a block, by what there is to do.
-u32 block_rows(const AttentionShape& s) { return rows_of(s) <= 16 ? 16 : s.head_dim > 128 ? 32 : 64; }
+u32 block_rows(const AttentionShape& s) { return rows_of(s) <= 16 || s.head_dim > 256 ? 16 : s.head_dim > 128 ? 32 : 64; }
 
 u32 parts_of(const AttentionShape& s, u32 keys) {
   const u32 rows = rows_of(s), blocks = (rows + block_rows(s) - 1) / block_rows(s) * s.kv_heads * s.sequences;
@@ -61,8 +61,9 @@ void launch_tiles(AttentionCall call) {
 
 template <int D, bool Shaped>
 void launch_rows(const AttentionCall& call) {
-  constexpr int BK = D == 256 ? 32 : 64;
-  if (block_rows(call.shape) == 16) launch_tiles<AttentionConfig<D, 16, BK, Shaped>>(call);
+  constexpr int BK = D == 512 ? 16 : D == 256 ? 32 : 64;
+  if constexpr (D == 512) launch_tiles<AttentionConfig<D, 16, BK, Shaped>>(call);
+  else if (block_rows(call.shape) == 16) launch_tiles<AttentionConfig<D, 16, BK, Shaped>>(call);
   else launch_tiles<AttentionConfig<D, D == 256 ? 32 : 64, BK, Shaped>>(call);
 }
 
@@ -80,7 +81,8 @@ void run(AttentionCall call) {
   call.fours = s.head_dim % 4 == 0 && places % 16 == 0;
   if (s.head_dim <= 64) launch_width<64>(call);
   else if (s.head_dim <= 128) launch_width<128>(call);
-  else launch_width<256>(call);
+  else if (s.head_dim <= 256) launch_width<256>(call);
+  else launch_width<512>(call);
   if (call.parts == 1) return;
   simt::launch("join attention", attention_join, dim3(rows_of(s), s.kv_heads, s.sequences), kJoinThreads, 0, call);
 }

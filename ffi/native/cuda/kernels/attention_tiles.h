@@ -38,6 +38,9 @@ struct AttentionConfig {
   static constexpr int D = D_, BQ = BQ_, BK = BK_, threads = 256;
   static constexpr int RQ = BQ / 16, RK = BK / 16, RD = D / 64;  // of a thread: rows, keys, fours of channels
   static constexpr int pitch = D + 4, score_pitch = BK + 4;
+  // Side by side on a multiprocessor, as shared memory allows; without being told, compilers for some targets aim at more
+  // and keep registers in memory.
+  static constexpr int blocks = (BQ == 16 && D < 512) || D == 64 ? 3 : 2;
   static constexpr int shared_bytes = 4 * ((BQ + BK) * pitch + BQ * score_pitch);
 };
 
@@ -160,7 +163,7 @@ __device__ __forceinline__ size_t row_place(const AttentionCall& call, const Att
 
 // blockIdx: row block and part of the keys, key head, sequence.
 template <class C>
-__global__ void __launch_bounds__(C::threads) attention_tiles(AttentionCall call) {
+__global__ void __launch_bounds__(C::threads, C::blocks) attention_tiles(AttentionCall call) {
   SIMT_DYNAMIC_SHARED(float, shared);
   const AttentionShape& s = call.shape;
   const AttentionView view(call);
