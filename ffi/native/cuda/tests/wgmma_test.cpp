@@ -33,6 +33,7 @@ __global__ void one_product(const unsigned char* a, const unsigned char* b, cons
     unsigned char* to = row < 64 ? left : right;
     memcpy(to + (swizzled ? row % 64 * 128 + (at ^ row % 8) * 16 : at * 1024 + row % 64 * 16), from, 16);
   }
+  fence_barriers();  // products see what threads have written behind a fence of proxies alone
   __syncthreads();
   const auto matrix = [&](unsigned char* start) {
     if (swizzled) return swizzled_matrix(start) + piece;

@@ -165,6 +165,8 @@ void test_races() {
   bad(far + store + "bar.sync 0; " + load + "add.s32 %r0, %r0, 1; " + store, "race", 64);
   bad("st.shared.u32 [%r2], %r0;", "race");
   good("st.shared.u32 [%r2], 7;");
+  good("add.s32 %r5, %r2, %r0; st.shared.u8 [%r5], %r0;");
+  bad("add.s32 %r5, %r2, %r0; st.shared.u8 [%r5], %r0; ld.shared.u32 %r4, [%r2];", "race");
   bad(store + "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r2];", "race");
 }
 

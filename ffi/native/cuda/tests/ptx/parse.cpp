@@ -1,8 +1,7 @@
 // Text of PTX into kernels. Strict: what is not known ends with its text.
 #include <algorithm>
-#include <cctype>
 
-#include "program.h"
+#include "names.h"
 
 namespace ptx {
 
@@ -16,45 +15,6 @@ Type type_of(const std::string& text) {
 
 namespace {
 
-struct Token {
-  std::string text;
-  int line;
-};
-
-bool inside_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '.'; }
-
-std::vector<Token> tokens_of(const std::string& text) {
-  std::vector<Token> tokens;
-  int line = 1;
-  for (size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    size_t end = i + 1;
-    if (c == '\n') line++;
-    if (std::isspace(static_cast<unsigned char>(c))) {
-      i++;
-      continue;
-    }
-    if (text.compare(i, 2, "//") == 0) {
-      i = std::min(text.find('\n', i), text.size());
-      continue;
-    }
-    if (c == '"') end = text.find('"', i + 1) + 1;
-    else if (c == '%' || inside_word(c)) {
-      while (end < text.size() && (inside_word(text[end]) || (text.compare(end, 2, "::") == 0))) {
-        end += text[end] == ':' ? 2 : 1;
-      }
-    }
-    tokens.push_back({text.substr(i, end - i), line});
-    i = end;
-  }
-  return tokens;
-}
-
-struct Symbol {
-  std::string space;
-  u32 offset;
-};
-
 struct Jump {
   size_t at;
   std::string label;
@@ -63,21 +23,21 @@ struct Jump {
 
 u32 aligned(u32 offset, u32 to) { return (offset + to - 1) / to * to; }
 
-class Parser final : Operands {
+class Parser : Tokens {
  public:
-  Parser(const std::string& text, const std::string& file) : tokens_(tokens_of(text)), file_(file) {
+  Parser(const std::string& text, const std::string& file) : Tokens(text, file), file_(file) {
     know_arithmetic(table_);
     know_conversions(table_);
   }
 
   std::vector<Kernel> run() {
     std::vector<Kernel> kernels;
-    while (at_ < tokens_.size()) {
+    while (!done()) {
       const std::string word = take();
       if (word == ".version" || word == ".target" || word == ".address_size") take();
       else if (word == ".visible" || word == ".weak") continue;
       else if (word == ".extern" && peek() == ".shared") declare_shared(module_, true);
-      else if (word == ".shared") at_--, declare_shared(module_, false);
+      else if (word == ".shared") go_to(place() - 1), declare_shared(module_, false);
       else if (word == ".entry") kernels.push_back(kernel());
       else fail("not known: " + word);
     }
@@ -85,35 +45,6 @@ class Parser final : Operands {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const {
-    const int line = at_ < tokens_.size() ? tokens_[at_ == 0 ? 0 : at_ - 1].line : 0;
-    throw Fault(file_ + ":" + std::to_string(line) + ": " + what);
-  }
-  const std::string& peek() const {
-    if (at_ >= tokens_.size()) fail("ends too early");
-    return tokens_[at_].text;
-  }
-  std::string take() {
-    std::string text = peek();
-    at_++;
-    return text;
-  }
-  bool skip(const std::string& text) { return peek() == text && ++at_ > 0; }
-  void expect(const std::string& text) {
-    if (!skip(text)) fail("not known: " + peek() + " instead of " + text);
-  }
-  s64 integer(const std::string& text) const {
-    size_t used = 0;
-    s64 value = 0;
-    try {
-      value = static_cast<s64>(text[0] == '-' ? std::stoll(text, &used, 0) : static_cast<s64>(std::stoull(text, &used, 0)));
-    } catch (const std::logic_error&) {
-    }
-    if (used == 0 || (used != text.size() && text.substr(used) != "U")) fail("no integer: " + text);
-    return value;
-  }
-  std::string signed_word() { return skip("-") ? "-" + take() : take(); }
-
   // .shared .align 16 .b8 name[33792]; or, external, name[] for dynamic shared memory.
   struct Variable {
     u32 align, bytes;
@@ -137,7 +68,7 @@ class Parser final : Operands {
     for (const auto& [name, variable] : variables) {
       if ((variable.bytes == 0) != dynamic) continue;
       kernel_->static_shared = aligned(kernel_->static_shared, variable.align);
-      symbols_[name] = {"shared", kernel_->static_shared};
+      names_->add_symbol(name, "shared", kernel_->static_shared);
       kernel_->static_shared += variable.bytes;
     }
   }
@@ -153,7 +84,7 @@ class Parser final : Operands {
       u32 count = 1;
       if (skip("[")) count = static_cast<u32>(integer(take())), expect("]");
       const u32 offset = aligned(kernel_->parameter_bytes, align == 0 ? type.bytes : align);
-      symbols_[name] = {"param", offset};
+      names_->add_symbol(name, "param", offset);
       kernel_->parameters.push_back({offset, count * type.bytes});
       kernel_->parameter_bytes = offset + count * type.bytes;
       skip(",");
@@ -162,8 +93,9 @@ class Parser final : Operands {
 
   Kernel kernel() {
     Kernel kernel;
-    kernel_ = &kernel;
-    symbols_.clear(), constants_.clear(), labels_.clear(), branches_.clear();
+    Names names(kernel, *this);
+    kernel_ = &kernel, names_ = &names;
+    labels_.clear(), branches_.clear();
     kernel.name = take();
     kernel.file = file_;
     parameters();
@@ -180,18 +112,17 @@ class Parser final : Operands {
     shared_of_body();
     place_shared(module_, true);
     expect("{");
-    scopes_.clear(), labels_of_.clear();
     open_scope();
-    while (!scopes_.empty()) statement();
+    while (!labels_of_.empty()) statement();
     for (const Jump& jump : branches_) kernel.code[jump.at].target = target_of(jump);
     return kernel;
   }
 
   // Variables of the body are placed before its instructions are decoded.
   void shared_of_body() {
-    const size_t start = at_;
+    const size_t start = place();
     std::map<std::string, Variable> own;
-    for (int depth = 0; at_ < tokens_.size();) {
+    for (int depth = 0;;) {
       if (peek() == ".shared") {
         declare_shared(own, false);
         continue;
@@ -200,12 +131,12 @@ class Parser final : Operands {
       depth += word == "{" ? 1 : word == "}" ? -1 : 0;
       if (depth == 0) break;
     }
-    at_ = start;
+    go_to(start);
     place_shared(own, false);
   }
 
   void open_scope() {
-    scopes_.push_back({});
+    names_->open_scope();
     labels_of_.push_back(++last_scope_);
   }
 
@@ -220,7 +151,7 @@ class Parser final : Operands {
 
   void statement() {
     if (skip("{")) return open_scope();
-    if (skip("}")) return scopes_.pop_back(), labels_of_.pop_back();
+    if (skip("}")) return names_->close_scope(), labels_of_.pop_back();
     if (peek() == ".shared") {
       while (take() != ";") continue;
       return;
@@ -231,7 +162,7 @@ class Parser final : Operands {
       return expect(";");
     }
     if (skip(".reg")) return registers();
-    if (at_ + 1 < tokens_.size() && tokens_[at_ + 1].text == ":") {
+    if (is_second(":")) {
       labels_[{labels_of_.back(), take()}] = static_cast<u32>(kernel_->code.size());
       return expect(":");
     }
@@ -245,88 +176,25 @@ class Parser final : Operands {
       if (skip("<")) {
         const s64 count = integer(take());
         expect(">");
-        for (s64 i = 0; i < count; i++) scopes_.back()[name + std::to_string(i)] = fresh(type);
+        for (s64 i = 0; i < count; i++) names_->add_register(name + std::to_string(i), type);
       } else {
-        scopes_.back()[name] = fresh(type);
+        names_->add_register(name, type);
       }
     } while (skip(","));
     expect(";");
-  }
-
-  Operand fresh(Type type) {
-    const u32 offset = static_cast<u32>(kernel_->image.size());
-    // Not a number, until it is written.
-    kernel_->image.resize(offset + 32 * (type.bytes == 1 ? 4 : type.bytes), type.kind == 'p' ? 0 : 0xff);
-    return {offset, type.bytes, 0};
-  }
-
-  Operand constant(u64 bits, Type type) {
-    const auto [found, is_new] = constants_.try_emplace({bits, type.bytes});
-    if (is_new) {
-      found->second = fresh(type);
-      for (u32 lane = 0; lane < 32; lane++) {
-        std::memcpy(&kernel_->image[found->second.offset + lane * type.bytes], &bits, type.bytes);
-      }
-    }
-    return found->second;
-  }
-
-  const Operand* find(const std::string& name) const {
-    for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
-      const auto found = scope->find(name);
-      if (found != scope->end()) return &found->second;
-    }
-    return nullptr;
-  }
-
-  Operand operand(const std::string& word, Type type, bool wider) override {
-    if (const Operand* found = find(word)) {
-      if (found->bytes == type.bytes || (wider && found->bytes > type.bytes)) return *found;
-      fail("a register of another width: " + word);
-    }
-    for (size_t i = 0; i < special_registers.size(); i++) {
-      if (word != special_registers[i]) continue;
-      const auto [at, is_new] = symbols_.try_emplace(word, Symbol{"special", 0});
-      if (is_new) {
-        at->second.offset = fresh({'u', 4}).offset;
-        kernel_->special.push_back({at->second.offset, static_cast<int>(i)});
-      }
-      return {at->second.offset, 4, 0};
-    }
-    const auto symbol = symbols_.find(word);
-    if (symbol != symbols_.end() && symbol->second.space != "special") return constant(symbol->second.offset, type);
-    if (word.rfind("0f", 0) == 0 && type.kind == 'f') return constant(std::stoull(word.substr(2), nullptr, 16), type);
-    if (word.rfind("0d", 0) == 0 && type.kind == 'f') return constant(std::stoull(word.substr(2), nullptr, 16), type);
-    if (type.kind == 'f' || !(std::isdigit(static_cast<unsigned char>(word[0])) || word[0] == '-')) fail("not known: " + word);
-    const s64 value = integer(word);
-    return constant(type.kind == 'p' ? value != 0 : static_cast<u64>(value), type);
-  }
-
-  Operand address(const Written& written, const std::string& space) override {
-    if (!written.address || written.words.size() != 1) fail("no address");
-    const std::string& word = written.words[0];
-    if (const Operand* found = find(word)) {
-      if (found->bytes < 4) fail("no address: " + word);
-      return {found->offset, found->bytes, written.displacement};
-    }
-    const auto symbol = symbols_.find(word);
-    if (symbol == symbols_.end() || symbol->second.space != space) fail("no address in " + space + ": " + word);
-    Operand base = constant(symbol->second.offset, {'u', 8});
-    base.displacement = written.displacement;
-    return base;
   }
 
   Written written() {
     Written operand;
     if (skip("{")) {
       operand.vector = true;
-      do operand.words.push_back(signed_word());
+      do operand.words.push_back(take_signed());
       while (skip(","));
       expect("}");
     } else if (skip("[")) {
       operand.address = true;
       operand.words.push_back(take());
-      if (skip("+")) operand.displacement = integer(signed_word());
+      if (skip("+")) operand.displacement = integer(take_signed());
       if (skip(",")) {  // a tensor map's coordinates
         expect("{");
         do operand.words.push_back(take());
@@ -335,7 +203,7 @@ class Parser final : Operands {
       }
       expect("]");
     } else {
-      operand.words.push_back(signed_word());
+      operand.words.push_back(take_signed());
       if (skip("|")) operand.words.push_back(take());
     }
     return operand;
@@ -343,12 +211,12 @@ class Parser final : Operands {
 
   void instruction() {
     Instruction made;
-    made.line = tokens_[at_].line;
-    const size_t first = at_;
+    made.line = line();
+    const size_t first = place();
     if (skip("@")) {
       made.guarded = true;
       made.negated = skip("!");
-      made.guard = operand(take(), {'p', 1}, false).offset;
+      made.guard = names_->operand(take(), {'p', 1}, false).offset;
     }
     const std::string opcode = take();
     std::vector<Written> list;
@@ -357,7 +225,7 @@ class Parser final : Operands {
       while (skip(","));
       expect(";");
     }
-    for (size_t i = first; i + 1 < at_; i++) made.text += (i == first ? "" : " ") + tokens_[i].text;
+    made.text = text_from(first);
     decode(opcode, list, made);
     kernel_->code.push_back(std::move(made));
   }
@@ -371,7 +239,7 @@ class Parser final : Operands {
       made.run = known->second.run;
       const bool widens = opcode.rfind("cvt.", 0) == 0;
       for (size_t i = 0; i < list.size(); i++) {
-        made.operands.push_back(operand(list[i].words[0], known->second.types[i], widens));
+        made.operands.push_back(names_->operand(list[i].words[0], known->second.types[i], widens));
       }
       return;
     }
@@ -385,20 +253,16 @@ class Parser final : Operands {
       branches_.push_back({kernel_->code.size(), list[0].words[0], labels_of_});
     } else if (opcode == "ret" || opcode == "exit") {
       made.flow = Flow::Exit;
-    } else if (!decode_access(parts, list, *this, made) && !decode_collective(parts, list, *this, made)) {
+    } else if (!decode_access(parts, list, *names_, made) && !decode_collective(parts, list, *names_, made)) {
       fail("not known: " + made.text);
     }
   }
 
-  std::vector<Token> tokens_;
   std::string file_;
-  size_t at_ = 0;
   Table table_;
   std::map<std::string, Variable> module_;
   Kernel* kernel_ = nullptr;
-  std::map<std::string, Symbol> symbols_;
-  std::map<std::pair<u64, u8>, Operand> constants_;
-  std::vector<std::unordered_map<std::string, Operand>> scopes_;
+  Names* names_ = nullptr;
   std::vector<u32> labels_of_;  // numbers of the open scopes
   u32 last_scope_ = 0;
   std::map<std::pair<u32, std::string>, u32> labels_;

@@ -1,5 +1,7 @@
 #include "shared.h"
 
+#include <algorithm>
+
 namespace ptx {
 
 void SharedMemory::reset(size_t bytes, size_t warps) {
@@ -17,47 +19,50 @@ void SharedMemory::check(u64 address, u32 bytes) const {
   }
 }
 
-// Whether an access happened before all that the thread does now.
-bool SharedMemory::ordered(const Access& before, u32 warp, u32 lane) const {
-  if (before.warp != warp) return before.clock <= clocks_[warp][before.warp];
-  return before.clock != clocks_[warp][warp] || (before.lane == lane && lane != kWarp);
+SharedMemory::Access SharedMemory::access(u32 warp, u32 lane, u32 bytes) const {
+  return {clocks_[warp][warp], static_cast<u16>(warp), static_cast<u8>(lane), bytes < 4};
+}
+
+// Whether an access happened before another one, or cannot disturb it. Two parts of a word are taken for different ones.
+bool SharedMemory::ordered(const Access& before, const Access& now) const {
+  if (before.part && now.part) return true;
+  if (before.warp != now.warp) return before.clock <= clocks_[now.warp][before.warp];
+  return before.clock != now.clock || (before.lane == now.lane && now.lane != kWarp);
 }
 
 const u8* SharedMemory::read(u32 warp, u32 lane, u64 address, u32 bytes) {
   check(address, bytes);
-  if (bytes >= 4) {
-    for (u64 i = address / 4; i < (address + bytes) / 4; i++) {
-      Word& word = words_[i];
-      if (word.flying) throw Fault("reads shared word " + std::to_string(i) + ", whose asynchronous copy has not arrived");
-      if (!ordered(word.writer, warp, lane)) {
-        throw Fault("race: reads shared word " + std::to_string(i) + ", written by lane " +
-                    std::to_string(word.writer.lane) + " of warp " + std::to_string(word.writer.warp));
-      }
-      Access& last = word.readers[0];
-      const u32 now = clocks_[warp][warp];
-      if (last.warp != warp) word.readers[1] = last;
-      const bool again = last.warp == warp && last.clock == now && last.lane != lane;
-      last = {now, static_cast<u16>(warp), static_cast<u16>(again ? kWarp : lane)};
+  const Access now = access(warp, lane, bytes);
+  for (u64 i = address / 4; i <= (address + bytes - 1) / 4; i++) {
+    Word& word = words_[i];
+    if (word.flying) throw Fault("reads shared word " + std::to_string(i) + ", whose asynchronous copy has not arrived");
+    if (!ordered(word.writer, now)) {
+      throw Fault("race: reads shared word " + std::to_string(i) + ", written by lane " +
+                  std::to_string(word.writer.lane) + " of warp " + std::to_string(word.writer.warp));
     }
+    Access& last = word.readers[0];
+    if (last.warp != warp) word.readers[1] = last;
+    const bool again = last.warp == warp && last.clock == now.clock;
+    const u8 who = again && last.lane != lane ? kWarp : now.lane;
+    last = {now.clock, now.warp, who, now.part && (!again || last.part)};
   }
   return bytes_.data() + address;
 }
 
 void SharedMemory::wrote(u32 warp, u32 lane, u64 address, u32 bytes, const void* data) {
-  if (bytes < 4) return;
-  for (u64 i = address / 4; i < (address + bytes) / 4; i++) {
+  const Access now = access(warp, lane, bytes);
+  for (u64 i = address / 4; i <= (address + bytes - 1) / 4; i++) {
     Word& word = words_[i];
-    const bool same = data != nullptr &&
-                      std::memcmp(bytes_.data() + 4 * i, static_cast<const u8*>(data) + (4 * i - address), 4) == 0;
-    const std::string place = " shared word " + std::to_string(i);
-    if (word.flying) throw Fault("writes" + place + ", whose asynchronous copy has not arrived");
-    if (!same && !ordered(word.writer, warp, lane)) throw Fault("race: writes" + place + ", as another thread has");
+    const u64 first = std::max(address, 4 * i);
+    const bool same = data != nullptr && std::memcmp(bytes_.data() + first, static_cast<const u8*>(data) + (first - address),
+                                                     std::min<u64>(4, bytes)) == 0;
+    const auto place = [&] { return " shared word " + std::to_string(i); };
+    if (word.flying) throw Fault("writes" + place() + ", whose asynchronous copy has not arrived");
+    if (!same && !ordered(word.writer, now)) throw Fault("race: writes" + place() + ", as another thread has");
     for (const Access& reader : word.readers) {
-      if (!ordered(reader, warp, lane)) {
-        throw Fault("race: writes" + place + ", read by warp " + std::to_string(reader.warp));
-      }
+      if (!ordered(reader, now)) throw Fault("race: writes" + place() + ", read by warp " + std::to_string(reader.warp));
     }
-    word.writer = {clocks_[warp][warp], static_cast<u16>(warp), static_cast<u16>(lane)};
+    word.writer = now;
     word.copied = false;
   }
 }
@@ -105,7 +110,7 @@ void SharedMemory::expect(u32 warp, u32 lane, u64 address, u32 bytes) {
 void SharedMemory::arrive(u32 warp, u32 lane, u64 address, const void* data, u32 bytes) {
   for (u64 i = address / 4; i < (address + bytes) / 4; i++) {
     words_[i].flying = false;
-    words_[i].writer = {clocks_[warp][warp], static_cast<u16>(warp), static_cast<u16>(lane)};
+    words_[i].writer = access(warp, lane, bytes);
   }
   std::memcpy(bytes_.data() + address, data, bytes);
 }

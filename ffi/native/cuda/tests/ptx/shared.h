@@ -47,7 +47,9 @@ class SharedMemory {
  private:
   struct Access {
     u32 clock = 0;
-    u16 warp = 0, lane = kWarp;
+    u16 warp = 0;
+    u8 lane = kWarp;
+    bool part = false;  // of less than the word
   };
   struct Word {
     Access writer, readers[2];
@@ -55,7 +57,8 @@ class SharedMemory {
     bool copied = false;  // written by a copy of a box, not by a thread
   };
   void check(u64 address, u32 bytes) const;
-  bool ordered(const Access& before, u32 warp, u32 lane) const;
+  bool ordered(const Access& before, const Access& now) const;
+  Access access(u32 warp, u32 lane, u32 bytes) const;
   void wrote(u32 warp, u32 lane, u64 address, u32 bytes, const void* data);
 
   std::vector<u8> bytes_;
