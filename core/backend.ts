@@ -17,6 +17,7 @@ import type {
 import type { Activation } from "./activation.ts";
 import type { ActivationFormat } from "./activation_format.ts";
 import type { AttentionShape } from "./attention_shape.ts";
+import type { SamplerOptions } from "./choose_token.ts";
 import type { AffineGrid } from "./grid.ts";
 import type { RecordStep } from "./recorded_step.ts";
 import type { MappedFile } from "./mapped_file.ts";
@@ -26,6 +27,7 @@ import type { DType, Tensor } from "./tensor.ts";
 export type { Activation } from "./activation.ts";
 export { activationFault, type ActivationFormat } from "./activation_format.ts";
 export type { AttentionShape } from "./attention_shape.ts";
+export { chooseToken, MAX_LOGITS, type SamplerOptions } from "./choose_token.ts";
 export { SalientError } from "./errors.ts";
 export type {
   CompensatedWeight,
@@ -195,6 +197,11 @@ export interface Ops {
   ): Promise<void>;
   /** x += y, element by element. */
   addInPlace(x: Tensor, y: Tensor): Promise<void>;
+  /**
+   * The token of each row of logits F32 [T, V], as {@linkcode chooseToken} defines it, by the row's number of `random`; -1
+   * where a row's logits are not finite.
+   */
+  chooseTokens(logits: Tensor, options: SamplerOptions, random: Float64Array): Promise<Int32Array>;
   /** Negative log-likelihood of `targets[t]` under softmax(logits[t]); -1 skips a row (gives 0). */
   negativeLogLikelihood(logits: Tensor, targets: Int32Array): Promise<Float64Array>;
 

@@ -4,10 +4,14 @@
  * @module
  */
 
+import { SalientError } from "../errors.ts";
 import { KvCache } from "../model/kv_cache.ts";
 import type { Model } from "../model/model.ts";
 import { ropeRange } from "../model/rope.ts";
+import type { Tensor } from "../tensor.ts";
+import { RecordedSteps } from "./recorded_steps.ts";
 import { ResidentBlocks } from "./resident_blocks.ts";
+import type { SamplerOptions } from "./sampler.ts";
 
 /** Rows of one sequence that run together while a prompt is read. */
 const CHUNK = 512;
@@ -22,12 +26,14 @@ export class Decoder implements Disposable {
   /** What was run, as it was given; kept only where a rotary embedding may ask for it again. */
   readonly #history: Int32Array[] = [];
   readonly #resources = new DisposableStack();
+  readonly #steps: RecordedSteps;
 
   /** Caches hold `capacity` tokens of each of `sequences` texts of equal length. */
   constructor(model: Model, sequences: number, capacity: number) {
     this.#model = model;
     this.#sequences = sequences;
     this.#blocks = this.#resources.use(new ResidentBlocks(model, true));
+    this.#steps = this.#resources.use(new RecordedSteps(model.backend));
     const width = model.config.kvHeads * model.config.headDim;
     this.#caches = Array.from({ length: model.config.blocks }, () => {
       return Array.from({ length: sequences }, () => {
@@ -42,9 +48,52 @@ export class Decoder implements Disposable {
    * @param ids As many tokens of each sequence, sequence by sequence; many only if there is one sequence.
    */
   async next(ids: Int32Array, signal?: AbortSignal): Promise<Float32Array[]> {
-    const before = this.#caches[0]?.[0]?.length ?? 0;
+    using logits = await this.#logits(ids, signal);
+    const { vocabSize } = this.#model.config;
+    const values = this.#model.backend.download(logits);
+    return Array.from({ length: this.#sequences }, (_, i) => {
+      return values.subarray(i * vocabSize, (i + 1) * vocabSize);
+    });
+  }
+
+  /**
+   * The token that follows each sequence after some more tokens of it, chosen where the logits are.
+   *
+   * @param ids As {@linkcode next} takes them.
+   * @param random A generator for each sequence, which gives one number where the temperature is above 0.
+   * @throws {SalientError} `failed` where logits are not finite.
+   */
+  async nextTokens(
+    ids: Int32Array,
+    options: SamplerOptions,
+    random: readonly (() => number)[],
+    signal?: AbortSignal,
+  ): Promise<Int32Array> {
+    using logits = await this.#logits(ids, signal);
+    const numbers = Float64Array.from(random, (next) => options.temperature === 0 ? 0 : next());
+    const tokens = await this.#model.backend.chooseTokens(logits, options, numbers);
+    if (!tokens.includes(-1)) return tokens;
+    throw new SalientError("failed", "The model's logits are not finite: its weights overflow");
+  }
+
+  /** How many steps a recording ran, and why there is none where one was tried. */
+  get recorded(): { readonly steps: number; readonly refusal: string | undefined } {
+    return { steps: this.#steps.replays, refusal: this.#steps.refusal };
+  }
+
+  /** [sequences, vocabulary]; it holds until the next call. */
+  async #logits(ids: Int32Array, signal?: AbortSignal): Promise<Tensor> {
+    const before = this.#length;
     const length = before + ids.length / this.#sequences;
-    if (!this.#depends) return await this.#run(ids, length, signal);
+    if (!this.#depends) {
+      const run = () => this.#run(ids, length, signal);
+      const [id] = ids;
+      // What a recording runs is one token of one sequence.
+      if (this.#sequences > 1 || ids.length > 1 || id === undefined) return await run();
+      signal?.throwIfAborted();
+      const onReplay = () => this.#caches.forEach(([cache]) => cache!.advance());
+      return await this.#steps.run({ id, position: before }, { run, onReplay });
+    }
     this.#history.push(ids.slice());
     if (before === 0 || !this.#turnsAnew(before, length)) {
       return await this.#run(ids, length, signal);
@@ -52,9 +101,17 @@ export class Decoder implements Disposable {
     // The keys before were turned by the frequencies of shorter texts, as none of this length are: once more, from the start.
     for (const cache of this.#caches.flat()) cache.clear();
     const again = this.#sequences === 1 ? [joined(this.#history)] : this.#history;
-    let logits: Float32Array[] = [];
-    for (const part of again) logits = await this.#run(part, length, signal);
-    return logits;
+    let logits: Tensor | undefined;
+    for (const part of again) {
+      logits?.[Symbol.dispose]();
+      logits = await this.#run(part, length, signal);
+    }
+    return logits!;
+  }
+
+  /** Tokens of each sequence so far. */
+  get #length(): number {
+    return this.#caches[0]?.[0]?.length ?? 0;
   }
 
   /** Whether frequencies change at some length, for all tokens (LongRoPE). */
@@ -72,7 +129,7 @@ export class Decoder implements Disposable {
   }
 
   /** @param length Tokens that each sequence has in the end. */
-  async #run(ids: Int32Array, length: number, signal?: AbortSignal): Promise<Float32Array[]> {
+  async #run(ids: Int32Array, length: number, signal?: AbortSignal): Promise<Tensor> {
     const chunk = this.#sequences === 1 ? CHUNK : ids.length;
     for (let start = 0;; start += chunk) {
       const part = ids.subarray(start, start + chunk);
@@ -88,17 +145,12 @@ export class Decoder implements Disposable {
     this.#resources[Symbol.dispose]();
   }
 
-  async #lastLogits(hidden: Parameters<Model["logits"]>[0]): Promise<Float32Array[]> {
+  async #lastLogits(hidden: Tensor): Promise<Tensor> {
     const ops = this.#model.backend;
-    const { vocabSize } = this.#model.config;
     const rows = hidden.shape[0] ?? 0;
     // One sequence: its last row. Several run one row each.
     using last = this.#sequences === 1 ? ops.rows(hidden, rows - 1, 1) : ops.rows(hidden, 0, rows);
-    using logits = await this.#model.logits(last);
-    const values = ops.download(logits);
-    return Array.from({ length: this.#sequences }, (_, i) => {
-      return values.subarray(i * vocabSize, (i + 1) * vocabSize);
-    });
+    return await this.#model.logits(last);
   }
 }
 

@@ -10,7 +10,7 @@ import { seededRandom } from "../random.ts";
 import { TextStream } from "../tokenizer/text_stream.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 import { Decoder } from "./decoder.ts";
-import { checkSampler, type SamplerOptions, sampleToken } from "./sampler.ts";
+import { checkSampler, type SamplerOptions } from "./sampler.ts";
 
 /** How text is generated. */
 export interface GenerateOptions extends Partial<SamplerOptions> {
@@ -36,6 +36,10 @@ export interface GenerateResult {
   readonly tokensPerSecond: number;
   /** Tokens of the prompt a second. */
   readonly prefillTokensPerSecond: number;
+  /** Steps that were run from a recording of one (a CUDA graph). */
+  readonly recordedSteps: number;
+  /** Why steps were not recorded, where the backend does that. */
+  readonly notRecorded: string | undefined;
   /** Why it ended: an end-of-text token, `maxTokens`, or the model's longest sequence. */
   readonly stopped: "eos" | "maxTokens" | "maxPositions";
   /** A sentence for people where the model's longest sequence ended it. */
@@ -82,7 +86,7 @@ export async function generate(
   const ids = promptIds(model, tokenizer, prompt);
   const { maxPositions, eosIds } = model.config;
   const limit = Math.min(maxTokens, maxPositions - ids.length);
-  const random = seededRandom(options.seed ?? 0);
+  const random = [seededRandom(options.seed ?? 0)];
   const stream = new TextStream(tokenizer, ids);
   const pieces: string[] = [];
   function emit(piece: string): void {
@@ -93,18 +97,17 @@ export async function generate(
 
   using decoder = new Decoder(model, 1, ids.length + limit);
   const started = performance.now();
-  let [logits] = await decoder.next(ids, signal);
+  let [id] = await decoder.nextTokens(ids, sampler, random, signal);
   const prefilled = performance.now();
   let tokens = 0;
   let ended = false;
   while (true) {
-    const id = sampleToken(logits!, sampler, random);
-    ended = eosIds.includes(id);
+    ended = eosIds.includes(id!);
     if (ended) break;
-    emit(stream.push(id));
+    emit(stream.push(id!));
     tokens++;
     if (tokens === limit) break;
-    [logits] = await decoder.next(Int32Array.of(id), signal);
+    [id] = await decoder.nextTokens(Int32Array.of(id!), sampler, random, signal);
   }
   const seconds = (performance.now() - prefilled) / 1000;
   emit(stream.end());
@@ -116,6 +119,8 @@ export async function generate(
     tokens,
     tokensPerSecond: steps === 0 ? 0 : steps / seconds,
     prefillTokensPerSecond: ids.length * 1000 / (prefilled - started),
+    recordedSteps: decoder.recorded.steps,
+    notRecorded: decoder.recorded.refusal,
     stopped,
     note: stopped === "maxPositions"
       ? `Stopped after ${tokens} tokens: the model takes ${maxPositions} positions`

@@ -8,7 +8,7 @@ import { SalientError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import { seededRandom } from "../random.ts";
 import { Decoder } from "./decoder.ts";
-import { checkSampler, sampleToken } from "./sampler.ts";
+import { checkSampler } from "./sampler.ts";
 
 /** How sequences are sampled. */
 export interface SampleTokensOptions {
@@ -70,10 +70,9 @@ export async function sampleTokens(
     using decoder = new Decoder(model, count, seqLen);
     for (let t = 1; t < seqLen; t++) {
       const last = Int32Array.from({ length: count }, (_, i) => ids[(first + i) * seqLen + t - 1]!);
-      const logits = await decoder.next(last, signal);
-      for (const [i, row] of logits.entries()) {
-        ids[(first + i) * seqLen + t] = sampleToken(row, sampler, randoms[first + i]!);
-      }
+      const random = randoms.slice(first, first + count);
+      const tokens = await decoder.nextTokens(last, sampler, random, signal);
+      for (const [i, id] of tokens.entries()) ids[(first + i) * seqLen + t] = id;
       options.onProgress?.(first * seqLen + count * (t + 1), samples * seqLen);
     }
   }

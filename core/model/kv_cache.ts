@@ -35,6 +35,11 @@ export class KvCache implements Disposable {
     this.#length = 0;
   }
 
+  /** Counts one more row, which a recorded step has filled. */
+  advance(): void {
+    this.#length++;
+  }
+
   /** Appends the rows of k and v. */
   async append(ops: Pick<Ops, "copyRows">, k: Tensor, v: Tensor): Promise<void> {
     const rows = k.shape[0] ?? 0;

@@ -24,6 +24,7 @@ export class ModelEnds implements Disposable {
   readonly #tensors: ReadonlyMap<keyof EndsLayout, Tensor>;
   readonly #norms: ReadonlyMap<keyof EndsLayout, BlockNorm>;
   readonly #owned: DisposableStack;
+  #roundedScale: number | undefined;
 
   private constructor(
     backend: Backend,
@@ -167,9 +168,10 @@ export class ModelEnds implements Disposable {
     const { embeddingScale = 1, embeddingScaleRounded = false } = this.#architecture.ends;
     const { dtype } = this.#tensor("embedding");
     if (!embeddingScaleRounded || (dtype !== "F16" && dtype !== "BF16")) return embeddingScale;
+    if (this.#roundedScale !== undefined) return this.#roundedScale;
     using exact = this.#backend.upload(Float32Array.of(embeddingScale), "F32", [1]);
     using rounded = await this.#backend.cast(exact, dtype);
-    return this.#backend.download(rounded)[0] ?? embeddingScale;
+    return this.#roundedScale = this.#backend.download(rounded)[0] ?? embeddingScale;
   }
 
   /** Rows of the table of positions, for each sequence from `start` on. */

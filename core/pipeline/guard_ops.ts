@@ -29,6 +29,7 @@ const NAMES: Readonly<Record<keyof Ops, true>> = {
   selectColumns: true,
   addRows: true,
   addInPlace: true,
+  chooseTokens: true,
   negativeLogLikelihood: true,
   accumulateAbs: true,
   accumulateGram: true,

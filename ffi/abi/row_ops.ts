@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ops } from "../../core/backend.ts";
+import { MAX_LOGITS, type Ops } from "../../core/backend.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { activationNumber } from "./activation_number.ts";
 import { Checks } from "./checks.ts";
@@ -14,7 +14,7 @@ import type { NativeSession } from "./session.ts";
 /** The operations of this file. */
 export type RowOps = Pick<
   Ops,
-  "layerNorm" | "activate" | "softcap" | "selectColumns" | "addRows"
+  "layerNorm" | "activate" | "softcap" | "selectColumns" | "addRows" | "chooseTokens"
 >;
 
 /** Makes them on a session's library. */
@@ -78,6 +78,32 @@ export function rowOps(session: NativeSession): RowOps {
         out,
       ]);
       return new NativeTensor(session, out[0] ?? 0, "F32", [T, copy.length]);
+    },
+
+    async chooseTokens(logits, { temperature, topK, topP = 1 }, random): Promise<Int32Array> {
+      const checks: Checks = new Checks(session, "chooseTokens");
+      const mine = checks.typed(logits, "logits", "F32");
+      const { rows: T, columns: V } = checks.matrix(mine, "logits");
+      checks.whole(V, "number of logits", 1, MAX_LOGITS);
+      checks.length(random, "random", T);
+      checks.that(
+        Number.isFinite(temperature) && temperature >= 0 && topP > 0 && topP <= 1,
+        `temperature ${temperature} must not be negative, topP ${topP} above 0 and at most 1`,
+      );
+      if (topK !== undefined) checks.whole(topK, "topK", 1);
+      // A copy: what the library has checked must not change while it is used.
+      const numbers = Float64Array.from(random);
+      checks.that(
+        numbers.every((number) => number >= 0 && number < 1),
+        "random must be numbers from 0 to below 1",
+      );
+      const tokens = new Int32Array(T);
+      const work = mine.size * (temperature === 0 ? 2 : 20);
+      const call = { operation: "chooseTokens", work, uses: [mine.owned] };
+      const reals = Float64Array.of(temperature, topP);
+      const chosen = [mine.owned.value, topK ?? 0, reals, numbers, T, tokens] as const;
+      await session.call("salient_choose_tokens", call, [...chosen]);
+      return tokens;
     },
 
     async addRows(target, source, rows, weights): Promise<void> {

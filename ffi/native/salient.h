@@ -125,6 +125,10 @@ SALIENT_API int32_t salient_add_in_place(uint32_t x, uint32_t y);
 /* targets[T], -1 to skip; losses[T]. */
 SALIENT_API int32_t salient_negative_log_likelihood(uint32_t logits, const int32_t* targets, uint32_t count,
                                                     double* losses);
+/* Of each row of logits a token (see core/choose_token.ts), or -1. top_k: 0 for all. reals: temperature, top-p.
+   random[count] in [0, 1) and tokens[count], one for each row. */
+SALIENT_API int32_t salient_choose_tokens(uint32_t logits, uint32_t top_k, const double* reals, const double* random,
+                                          uint32_t count, int32_t* tokens);
 
 /* ---- Recorded steps ------------------------------------------------------------------------------- */
 /*

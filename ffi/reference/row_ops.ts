@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Ops } from "../../core/backend.ts";
+import { chooseToken, MAX_LOGITS, type Ops } from "../../core/backend.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { activationOf } from "./activation.ts";
 import type { Allocate } from "./allocate.ts";
@@ -16,7 +16,7 @@ import { layerNorm } from "./normalize.ts";
 /** The operations of this file. */
 export type RowOps = Pick<
   Ops,
-  "layerNorm" | "activate" | "softcap" | "selectColumns" | "addRows"
+  "layerNorm" | "activate" | "softcap" | "selectColumns" | "addRows" | "chooseTokens"
 >;
 
 /** Makes them, with `allocate` giving the new tensors. */
@@ -60,6 +60,25 @@ export function rowOps(allocate: Allocate): RowOps {
         }
       }
       return result;
+    },
+
+    async chooseTokens(logits, options, random): Promise<Int32Array> {
+      const values = toF32(typed(logits, "Logits", ["F32"]).bytes(), "F32");
+      const { rows, columns } = matrix(logits, "Logits");
+      within(columns, "Number of logits", 1, MAX_LOGITS);
+      lengthIs(random, "Random numbers", rows);
+      const { temperature, topK, topP = 1 } = options;
+      check(
+        Number.isFinite(temperature) && temperature >= 0 && topP > 0 && topP <= 1,
+        `Temperature ${temperature} must not be negative, top-p ${topP} above 0 and at most 1`,
+      );
+      if (topK !== undefined) within(topK, "Top-k", 1, 2 ** 32 - 1);
+      for (const number of random) {
+        check(number >= 0 && number < 1, `Random number ${number} is not from 0 to below 1`);
+      }
+      return Int32Array.from(random, (number, t) => {
+        return chooseToken(values.subarray(t * columns, (t + 1) * columns), options, number);
+      });
     },
 
     async addRows(target, source, rows, weights): Promise<void> {

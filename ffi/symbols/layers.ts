@@ -150,6 +150,17 @@ export const LAYER_SYMBOLS = {
     ],
     result: "i32",
   },
+  salient_choose_tokens: {
+    parameters: [
+      "u32", // uint32_t logits
+      "u32", // uint32_t top_k
+      "buffer", // const double reals[2]
+      "buffer", // const double *random
+      "u32", // uint32_t count
+      "buffer", // int32_t *tokens
+    ],
+    result: "i32",
+  },
   salient_accumulate_abs: {
     parameters: [
       "u32", // uint32_t x

@@ -9,6 +9,7 @@ import { createReferenceBackend } from "../../ffi/reference/reference_backend.ts
 import assert from "node:assert/strict";
 import { activationCases } from "./suite/activation_cases.ts";
 import { castCases } from "./suite/cast_cases.ts";
+import { choiceCases } from "./suite/choice_cases.ts";
 import { compensationCases } from "./suite/compensation_cases.ts";
 import { fileCases } from "./suite/file_cases.ts";
 import { linearCases } from "./suite/linear_cases.ts";
@@ -67,6 +68,7 @@ export function runBackendSuite(
   activationCases(register, options.scaleTolerance);
   modelCases(register);
   rowCases(register);
+  choiceCases(register);
   statisticsCases(register);
   quantizeCases(register);
   searchCases(register);
