@@ -111,6 +111,11 @@ DeviceMemory take_device_memory(size_t bytes) {
   return step == nullptr ? take_shared(bytes) : step->arena().take(bytes);
 }
 
+DeviceMemory take_fixed_memory(size_t bytes) {
+  const Recording* step = recording();
+  return step == nullptr ? take_shared(bytes) : step->arena().take_fixed(bytes);
+}
+
 void give_device_memory(DeviceMemory memory) noexcept {
   if (memory.data == nullptr) return;
   if (memory.arena != nullptr) {
@@ -143,20 +148,28 @@ Arena::~Arena() {
 
 DeviceMemory Arena::take(size_t bytes) {
   const Wanted wanted = wanted_for(bytes);
-  const std::lock_guard lock(mutex_);
-  const auto found = free_.lower_bound(wanted.least);
-  DeviceMemory memory{nullptr, 0, nullptr, nullptr};
-  if (found != free_.end() && found->first <= wanted.most) {
-    memory.data = found->second;
-    memory.capacity = found->first;
-    free_.erase(found);
-  } else {
-    all_.reserve(all_.size() + 1);
-    memory = take_shared(bytes);
-    bytes_ += memory.capacity;
-    all_.push_back(memory);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = free_.lower_bound(wanted.least);
+    if (found != free_.end() && found->first <= wanted.most) {
+      const DeviceMemory memory{found->second, found->first, nullptr, shared_from_this()};
+      living_ += memory.capacity;
+      free_.erase(found);
+      return memory;
+    }
   }
+  DeviceMemory memory = take_fixed(bytes);
+  const std::lock_guard lock(mutex_);
   living_ += memory.capacity;
+  return memory;
+}
+
+DeviceMemory Arena::take_fixed(size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  all_.reserve(all_.size() + 1);
+  DeviceMemory memory = take_shared(bytes);
+  bytes_ += memory.capacity;
+  all_.push_back(memory);
   memory.arena = shared_from_this();
   return memory;
 }

@@ -24,6 +24,9 @@ struct DeviceMemory {
 constexpr size_t kMarkedBytes = size_t{1} << 20;
 // Throws Failure with the sizes where the device has too little. In a call that is recorded, memory of the recording.
 DeviceMemory take_device_memory(size_t bytes);
+// The same for what the host writes once: in a call that is recorded, memory that no launch of the recording writes, before
+// or after. It is not given back then, but ends with the recording.
+DeviceMemory take_fixed_memory(size_t bytes);
 // The mark is made here.
 void give_device_memory(DeviceMemory memory) noexcept;
 
@@ -37,6 +40,8 @@ class Arena : public std::enable_shared_from_this<Arena> {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   DeviceMemory take(size_t bytes);
+  // Memory that the step has not used yet and will not use otherwise.
+  DeviceMemory take_fixed(size_t bytes);
   void give(DeviceMemory memory) noexcept;
   // Of all its blocks that no tensor has.
   size_t idle_bytes();
@@ -61,9 +66,9 @@ class Temporary {
   explicit Temporary(size_t count) : count_(count), memory_(take_device_memory(count * sizeof(T))) {}
   // With a copy of the host's elements. Where the call is recorded they count as fixed: the memory stays as it is for as
   // long as the recording lives.
-  Temporary(const T* host, size_t count) : Temporary(count) {
-    if (count > 0) device::upload(data(), host, count * sizeof(T));
+  Temporary(const T* host, size_t count) : count_(count), memory_(take_fixed_memory(count * sizeof(T))) {
     fixed_ = memory_.arena != nullptr;
+    if (count > 0) device::upload(data(), host, count * sizeof(T));
   }
   ~Temporary() {
     if (!fixed_) give_device_memory(std::move(memory_));

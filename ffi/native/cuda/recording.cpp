@@ -22,9 +22,7 @@ Unrecorded::Unrecorded() : before_(current) { set_recording(nullptr); }
 Unrecorded::~Unrecorded() { set_recording(std::move(before_)); }
 
 Recording::Recording(uint32_t id, uint32_t position)
-    : Object(Kind::Step), recorded_{id, position}, memory_(arena_->take(3 * sizeof(uint32_t))) {
-  memory_.arena = nullptr;  // the arena keeps it: no call may take it again
-  words_ = reinterpret_cast<uint32_t*>(memory_.data);
+    : Object(Kind::Step), recorded_{id, position}, words_(reinterpret_cast<uint32_t*>(arena_->take_fixed(3 * sizeof(uint32_t)).data)) {
   // SALIENT_CUDA_GRAPH=0: no step is recorded, to measure what that gains.
   const char* wanted = std::getenv("SALIENT_CUDA_GRAPH");
   if (wanted != nullptr && wanted[0] == '0') refuse("SALIENT_CUDA_GRAPH is 0");

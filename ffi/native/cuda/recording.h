@@ -57,8 +57,7 @@ class Recording final : public Object {
 
   const uint32_t recorded_[2];
   const std::shared_ptr<Arena> arena_ = std::make_shared<Arena>();
-  DeviceMemory memory_;
-  uint32_t* words_;
+  uint32_t* const words_;
   simt::Tape tape_;
   std::unordered_set<std::shared_ptr<void>> held_;
   std::string refusal_;
