@@ -89,6 +89,8 @@ export class TinyStep implements Disposable {
     await ops.rope(k, weight("table"), { ...rotated, heads: kvHeads });
     await ops.copyRows(k, this.keys, position);
     await ops.copyRows(v, this.#values, position);
+    // Their memory is free for what comes: not for the columns and factors that the host gives.
+    for (const tensor of [k, v, normed]) tensor[Symbol.dispose]();
     const mixed = stack.use(
       await ops.attention(q, this.keys, this.#values, {
         heads: HEADS,

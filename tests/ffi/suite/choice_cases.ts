@@ -64,7 +64,7 @@ export function choiceCases(register: RegisterCase): void {
     const none = new Float32Array(70).fill(-Infinity);
     const rows = [level, steps, masked, signs, far, ...bad, none];
     for (const options of OPTIONS) {
-      for (const number of [0, 0.25, 0.5, 0.75, 1 - 2 ** -32, 1 - 2 ** -53]) {
+      for (const number of [0, 0.5, 1 - 2 ** -53]) {
         const tokens = await choose(pair, rows, options, rows.map(() => number));
         assert.deepEqual([...tokens.subarray(5)], [-1, -1, -1]);
         assert.equal(tokens[2]! % 3, 1);
