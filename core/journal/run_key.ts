@@ -25,7 +25,7 @@ export interface RunKeyInput {
 }
 
 /** Tensors that are looked into; they lie evenly among all. */
-const TENSORS = 256;
+const TENSORS = 4096;
 /** Bytes at the start and in the middle of each that are looked at. */
 const LOOK = 4096;
 
