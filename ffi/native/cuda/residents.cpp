@@ -23,6 +23,17 @@ Copies& copies() {
 // Whether it is in the host's memory still.
 bool is_view(const Tensor& tensor) { return tensor.file != nullptr && tensor.block == nullptr && tensor.bytes > 0; }
 
+// A view with a copy, if there is one, that holds all of another view's bytes: a weight is lent and cut into rows as views
+// of their own, and is sent once for all of them.
+TensorRef covering(const std::vector<std::weak_ptr<Tensor>>& views, const Tensor& tensor) {
+  for (const std::weak_ptr<Tensor>& held : views) {
+    TensorRef view = held.lock();
+    if (view == nullptr || view->copy == nullptr || view->file != tensor.file) continue;
+    if (view->data <= tensor.data && tensor.data + tensor.bytes <= view->data + view->bytes) return view;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 TensorRef resident(TensorRef tensor) {
@@ -40,13 +51,18 @@ TensorRef resident(TensorRef tensor) {
   const std::lock_guard lock(all.mutex);
   if (tensor->copy != nullptr) return tensor->copy;
   auto copy = std::make_shared<Tensor>(tensor->dtype, tensor->shape);
-  copy->block = std::make_shared<Block>(copy->bytes);
-  copy->data = copy->block->data();
   copy->file = tensor->file;
-  const device::Mark* mark = static_cast<const DeviceMemory*>(copy->block->extra().get())->mark.get();
-  // Without a mark only new memory may be written beside the stream, and a small block may be one that was used.
-  if (mark == nullptr && copy->bytes < kMarkedBytes) device::upload(copy->data, tensor->data, copy->bytes);
-  else device::stage(copy->data, tensor->data, copy->bytes, mark);
+  if (const TensorRef other = covering(all.views, *tensor)) {
+    copy->block = other->copy->block;
+    copy->data = other->copy->data + (tensor->data - other->data);
+  } else {
+    copy->block = std::make_shared<Block>(copy->bytes);
+    copy->data = copy->block->data();
+    const device::Mark* mark = static_cast<const DeviceMemory*>(copy->block->extra().get())->mark.get();
+    // Without a mark only new memory may be written beside the stream, and a small block may be one that was used.
+    if (mark == nullptr && copy->bytes < kMarkedBytes) device::upload(copy->data, tensor->data, copy->bytes);
+    else device::stage(copy->data, tensor->data, copy->bytes, mark);
+  }
   std::erase_if(all.views, [](const std::weak_ptr<Tensor>& view) { return view.expired(); });
   all.views.push_back(tensor);
   tensor->copy = copy;

@@ -53,12 +53,29 @@ if ("code" in opened) {
   const steps = [memory()[0]! - before];
   (await backend.cast(view, "F32"))[Symbol.dispose]();
   steps.push(memory()[0]! - before);
+  using half = backend.rows(view, 512, 512);
+  using halfCast = await backend.cast(half, "F32");
+  const shared = backend.download(halfCast)[0];
+  steps.push(memory()[0]! - before - halfCast.byteLength);
+  halfCast[Symbol.dispose]();
   file.release(0, 4096);
   steps.push(memory()[0]! - before);
   using again = await backend.cast(view, "F32");
   const last = backend.download(again)[1023];
   backend.trim();
   console.log(JSON.stringify(
-    { devices, other, opened: backend.detail, kept, keptThen, refused, sum, peak, steps, last },
+    {
+      devices,
+      other,
+      opened: backend.detail,
+      kept,
+      keptThen,
+      refused,
+      sum,
+      peak,
+      steps,
+      shared,
+      last,
+    },
   ));
 }

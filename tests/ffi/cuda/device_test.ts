@@ -45,7 +45,8 @@ Deno.test({
     );
     assert.deepEqual(found["sum"], [2, 4, 6]);
     assert.ok(Number(found["peak"]) >= 50 << 20);
-    assert.deepEqual(found["steps"], [0, 4096, 0]);
+    assert.deepEqual(found["steps"], [0, 4096, 4096, 0]);
+    assert.equal(found["shared"], 512);
     assert.equal(found["last"], 1023);
   },
 });
