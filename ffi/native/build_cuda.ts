@@ -23,6 +23,7 @@ import {
 } from "./cuda_plan.ts";
 import { compileSources, runTool } from "./compile_sources.ts";
 import { libraryFileName, manifestFileName, platformName } from "./platform.ts";
+import { MOST_STACK_BYTES, readPtxasReport } from "./ptxas_report.ts";
 
 /** The largest library that is committed. */
 const MOST_BYTES = 12 * 2 ** 20;
@@ -96,6 +97,27 @@ async function writePrebuilt(library: string, hash: string): Promise<void> {
   console.log(`Wrote ffi/native/${folder}/${libraryFileName("cuda")} (${bytes.length} bytes)`);
 }
 
+/** Says what the compilers warned of and which kernels have a stack; ends the program where one has too much of it. */
+function checkResources(objects: readonly string[]): void {
+  let much = false;
+  for (const object of objects) {
+    const text = Deno.readTextFileSync(new URL(`${object}.txt`, NATIVE_ROOT));
+    for (const line of text.split("\n")) {
+      if (/warning|error/i.test(line)) console.error(line);
+    }
+    for (const kernel of readPtxasReport(text).filter(({ stackBytes }) => stackBytes > 0)) {
+      const { architecture, stackBytes, spillBytes, registers } = kernel;
+      console.error(
+        `${kernel.kernel} (${architecture}): ${stackBytes} bytes of stack, ${spillBytes} of them spilled, ${registers} registers`,
+      );
+      much ||= stackBytes > MOST_STACK_BYTES;
+    }
+  }
+  if (!much) return;
+  console.error(`Kernels may have at most ${MOST_STACK_BYTES} bytes of stack (ptxas_report.ts)`);
+  Deno.exit(1);
+}
+
 /** Builds what is asked for; ends the program where a compiler fails. */
 export async function buildCuda(options: CudaBuild): Promise<void> {
   if (options.emulated) return await buildEmulated(options.sanitize);
@@ -108,9 +130,11 @@ export async function buildCuda(options: CudaBuild): Promise<void> {
     folder,
     command: (source) =>
       source.endsWith(".cu")
-        ? ["nvcc", ...kernelFlags(architectures), "-c"]
+        ? ["nvcc", ...kernelFlags(architectures), "-Xptxas=-v", "-c"]
         : ["g++", ...CUDA_HOST_FLAGS, "-c"],
+    reports: true,
   });
+  checkResources(objects);
   const name = libraryFileName("cuda");
   await runTool("nvcc", [...objects, ...CUDA_LINK_FLAGS, "-o", `${folder}/${name}`]);
   place(`${folder}/${name}`, `build/${platformName()}/${name}`);

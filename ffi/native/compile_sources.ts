@@ -55,6 +55,19 @@ export interface SourceSet {
   readonly ending?: string;
   /** The command for a source, without its output; `-c` included where it is wanted. */
   readonly command: (source: string) => readonly string[];
+  /** Whether what a compiler says is kept beside the object, ending in `.txt`, instead of shown. */
+  readonly reports?: boolean;
+}
+
+/** Runs a compiler and keeps what it says in a file; shows it and ends this program where it fails. */
+async function runQuietly(program: string, args: readonly string[], report: string): Promise<void> {
+  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT });
+  const { success, stderr } = await command.output();
+  Deno.writeFileSync(new URL(report, NATIVE_ROOT), stderr);
+  if (success) return;
+  console.error(new TextDecoder().decode(stderr));
+  console.error(`Failed: ${program} ${args.join(" ")}`);
+  Deno.exit(1);
 }
 
 /** Compiles what is newer than its object, two at a time; returns the objects. */
@@ -65,13 +78,16 @@ export async function compileSources(set: SourceSet): Promise<string[]> {
   const objectOf = (source: string) =>
     `${folder}/${source.replaceAll("/", "-")}${set.ending ?? ".o"}`;
   const stale = sources.filter((source) =>
-    modified(objectOf(source)) <= changed(source, objectOf(source))
+    modified(objectOf(source)) <= changed(source, objectOf(source)) ||
+    (set.reports === true && modified(`${objectOf(source)}.txt`) === 0)
   );
   async function work(): Promise<void> {
     for (let source = stale.shift(); source !== undefined; source = stale.shift()) {
       const [program = "", ...args] = command(source);
       const object = objectOf(source);
-      await runTool(program, [...args, "-MMD", "-MF", `${object}.d`, source, "-o", object]);
+      const all = [...args, "-MMD", "-MF", `${object}.d`, source, "-o", object];
+      if (set.reports === true) await runQuietly(program, all, `${object}.txt`);
+      else await runTool(program, all);
     }
   }
   await Promise.all(Array.from({ length: JOBS }, work));
