@@ -22,9 +22,11 @@ __global__ void __launch_bounds__(kProductThreads)
   float sums[kPer][kPer] = {};
   multiply_tile<kPer, false, false>(sums, memory, d, moment, first_row, M, first_column, columns, 0, end, half_from);
   const float* rows = d.data + blockIdx.z * d.batch;
+#pragma unroll
   for (uint32_t i = 0; i < kPer; i++) {
     const size_t row = first_row + place_in_tile(ty, i);
     float squares = 0;
+#pragma unroll
     for (uint32_t j = 0; j < kPer; j++) {
       const size_t column = first_column + place_in_tile(tx, j);
       if (row >= M || column >= columns) continue;

@@ -15,9 +15,11 @@ __global__ void __launch_bounds__(kProductThreads) product_kernel(Side a, Side b
   float sums[kPer][kPer] = {};
   multiply_tile<kPer, kLeftAcross, kRightAcross>(sums, memory, a, b, first_row, M, first_column, N, 0, K, K);
   float* target = c.data + blockIdx.z * c.batch;
+#pragma unroll
   for (uint32_t i = 0; i < kPer; i++) {
     const size_t row = first_row + place_in_tile(threadIdx.x / 16, i);
     if (row >= M) continue;
+#pragma unroll
     for (uint32_t j = 0; j < kPer; j++) {
       const size_t column = first_column + place_in_tile(threadIdx.x % 16, j);
       if (column >= N) continue;
@@ -38,9 +40,11 @@ __global__ void __launch_bounds__(kProductThreads) gram_kernel(Side x, float* gr
   float sums[kPer][kPer] = {};
   multiply_tile<kPer, true, true>(sums, memory, x, x, first_row, K, first_column, K, 0, T, T);
   float* gram = grams + blockIdx.z * K * K;
+#pragma unroll
   for (uint32_t i = 0; i < kPer; i++) {
     const size_t row = first_row + place_in_tile(threadIdx.x / 16, i);
     if (row >= K) continue;
+#pragma unroll
     for (uint32_t j = 0; j < kPer; j++) {
       const size_t column = first_column + place_in_tile(threadIdx.x % 16, j);
       if (column > row) continue;
