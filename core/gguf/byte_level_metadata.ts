@@ -10,6 +10,13 @@ import type { GgufValue } from "./gguf_value.ts";
 import { preTokenizerName } from "./pre_tokenizer_name.ts";
 import { TOKEN_TYPES, type TokenizerMetadata, type VocabularyToken } from "./tokenizer_metadata.ts";
 
+/** What llama.cpp does otherwise under a name. */
+const WARNINGS: Readonly<Record<string, string>> = {
+  falcon:
+    "llama.cpp keeps a space before digits with them and does not cut other scripts at bytes that look like " +
+    "digits, as Falcon's tokenizer.json does: it may cut numbers and other scripts differently",
+};
+
 /**
  * The model `gpt2`: tokens, kinds, merges, and the name of the way words are cut.
  *
@@ -36,6 +43,6 @@ export function byteLevelMetadata(
       ["tokenizer.ggml.token_type", { type: "i32s", value: types }],
       ["tokenizer.ggml.merges", { type: "strings", value: merges.map((pair) => pair.join(" ")) }],
     ]),
-    warning: undefined,
+    warning: WARNINGS[pre],
   };
 }

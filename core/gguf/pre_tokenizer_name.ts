@@ -12,6 +12,16 @@ const LLAMA3 =
 const QWEN2 = LLAMA3.replace("\\p{N}{1,3}", "\\p{N}");
 const TEKKEN =
   "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const GPT4O =
+  "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+/** How Falcon cuts words, step by step. */
+const FALCON: readonly JsonObject[] = [
+  { type: "Punctuation", behavior: "Contiguous" },
+  { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+  { type: "Digits", individual_digits: false },
+  { type: "Split", pattern: { Regex: "[0-9][0-9][0-9]" }, behavior: "Isolated", invert: false },
+];
 
 /** Patterns of words, and the pre-tokenizer of that name in llama.cpp (`ignore_merges` where it sets that). */
 const PATTERNS: readonly {
@@ -23,6 +33,7 @@ const PATTERNS: readonly {
   { pattern: LLAMA3, ignoreMerges: false, name: "dbrx" },
   { pattern: QWEN2, ignoreMerges: false, name: "qwen2" },
   { pattern: TEKKEN, ignoreMerges: true, name: "tekken" },
+  { pattern: GPT4O, ignoreMerges: false, name: "gpt-4o" },
 ];
 
 /**
@@ -34,6 +45,9 @@ export function preTokenizerName(definition: JsonObject): string | undefined {
   const model = isJsonObject(definition["model"] ?? null) ? definition["model"] as JsonObject : {};
   const ignoreMerges = model["ignore_merges"] === true;
   const steps = flatten(definition["pre_tokenizer"] ?? null);
+  if (!ignoreMerges && isFalcon(steps) && !normalizes(definition["normalizer"] ?? null)) {
+    return "falcon";
+  }
   const last = steps.at(-1);
   if (last?.["type"] !== "ByteLevel" || last["add_prefix_space"] === true) return undefined;
   if (normalizes(definition["normalizer"] ?? null)) return undefined;
@@ -83,6 +97,9 @@ export function preTokenizerOf(given: string): PreTokenizer | undefined {
       ignoreMerges: false,
     };
   }
+  if (name === "falcon") {
+    return { preTokenizer: { type: "Sequence", pretokenizers: FALCON }, ignoreMerges: false };
+  }
   const known = PATTERNS.find((each) => each.name === name);
   if (known === undefined) return undefined;
   const pattern = { Regex: known.pattern };
@@ -91,6 +108,15 @@ export function preTokenizerOf(given: string): PreTokenizer | undefined {
     preTokenizer: { type: "Sequence", pretokenizers: [split, { ...bytes, use_regex: false }] },
     ignoreMerges: known.ignoreMerges,
   };
+}
+
+function isFalcon(steps: readonly JsonObject[]): boolean {
+  return steps.length === FALCON.length && FALCON.every((expected, i) => {
+    const step = steps[i] ?? {};
+    return Object.entries(expected).every(([key, value]) => {
+      return JSON.stringify(step[key] ?? null) === JSON.stringify(value);
+    });
+  });
 }
 
 /** NFC changes next to nothing and llama.cpp leaves it out; anything else does. */
