@@ -61,6 +61,11 @@ export interface LinearFormat {
   /** Throws an input error that names the linear if the format cannot hold it. Called before any work. */
   check(linear: LinearInfo, grid: AffineGrid): void;
   /**
+   * In what the experts of a block are stored on a grid, where it makes one tensor of those of a role: they must be
+   * alike, and bits that are chosen are the same for them. Default: each is stored for itself.
+   */
+  expertType?(grid: AffineGrid): string;
+  /**
    * Bytes of the tensors of one linear on a grid, which the choice of bits under a budget goes by.
    * Default: the bits of the integers as they are, F16 scales, and zero points where the grid has them.
    */

@@ -46,6 +46,7 @@ export const ggufOutput: OutputFormat = {
   activations: false,
   check,
   isExact: (grid) => blockType(grid) !== "Q4_1",
+  expertType: (grid) => blockType(grid) ?? "plain",
   byteLength: ({ shape: [outputs, inputs] }, grid) => {
     const { values, bytes } = GGML_TYPES[blockType(grid) ?? "Q8_0"];
     return outputs * inputs / values * bytes;

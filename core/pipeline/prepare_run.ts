@@ -11,6 +11,7 @@ import type { Model } from "../model/model.ts";
 import type { LinearInfo, ModelInfo } from "../plugin.ts";
 import { checkRules } from "../rules/check_rules.ts";
 import { RuleSet } from "../rules/rule_set.ts";
+import { checkExperts } from "./check_experts.ts";
 import type { EventListener } from "./events.ts";
 import { ExpertTally } from "./expert_tally.ts";
 import { guardOps } from "./guard_ops.ts";
@@ -120,6 +121,10 @@ export async function prepareRun(
   }
   await driver.setup();
   runGrid.refuseMixtures();
+  if (format !== undefined) {
+    const quantized = new Set(linears.map(({ name }) => name));
+    checkExperts(format, model.linears, quantized, runGrid.grids);
+  }
   const sites = observedSites(linears, info.blocks, (linear) => driver.observe(linear));
   const calibration = checkCalibration(options, model, sites.some((block) => block.size > 0));
   const plan = planMemory({

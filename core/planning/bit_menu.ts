@@ -47,12 +47,24 @@ export function makeMenu(options: MenuOptions): MenuItem[] {
   const groups = new Map<string, LinearInfo[]>();
   for (const linear of linears) {
     const pinned = rules.of(linear.name)?.grid.bits !== undefined;
-    const key = tied && !pinned ? `${linear.block} ${linear.site}` : linear.name;
+    const key = pinned ? linear.name : groupOf(linear, tied, format);
     const group = groups.get(key) ?? [];
     groups.set(key, group);
     group.push(linear);
   }
   return [...groups.values()].map((group) => makeItem(group, options));
+}
+
+/** What linears have in common that get the same bits; the name where each has its own. */
+function groupOf(
+  { name, block, site, role, expert }: LinearInfo,
+  tied: boolean,
+  format: LinearFormat | undefined,
+): string {
+  if (expert !== undefined && format?.expertType !== undefined) {
+    return `${block} experts ${tied && role !== "down" ? "gate and up" : role}`;
+  }
+  return tied ? `${block} ${site}` : name;
 }
 
 function makeItem(linears: readonly LinearInfo[], options: MenuOptions): MenuItem {

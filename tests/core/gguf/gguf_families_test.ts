@@ -6,7 +6,7 @@ import { quantize } from "../../../core/pipeline/quantize.ts";
 import { rtn } from "../../../plugins/rtn/mod.ts";
 import { testBackends } from "../../test_backends.ts";
 import { refused, temporaryDirectory } from "../checkpoint/checkpoint_files.ts";
-import { logitsOf, relativeDifference } from "../pipeline/pipeline_fixtures.ts";
+import { logitsOf, relativeDifference, tinyCalibration } from "../pipeline/pipeline_fixtures.ts";
 import { GGUF_FAMILIES, GGUF_IDS, writeGgufModel } from "./gguf_family_cases.ts";
 
 const { create } = testBackends().at(-1)!;
@@ -151,9 +151,20 @@ Deno.test("gguf stores the experts of a block in blocks of one type", async () =
   await writeGgufModel(model, GGUF_FAMILIES["mixtral"]!);
   const plugins = [rtn({ bits: 4, groupSize: 32, symmetric: true })];
   const run = { model, backend, plugins, format: "gguf", out, skip: ["experts.1.w1"] };
+  await refused(() => quantize(run), /experts\.1\.w1 is plain and .*experts\.0\.w1 is Q4_0/);
+  const rules = [{ match: "*.experts.2.w3", bits: 8 }];
   await refused(
-    () => quantize(run),
-    /all experts of a block alike, not some of blk\.0\.ffn_gate_exps/,
+    () => quantize({ ...run, skip: [], rules }),
+    /experts\.2\.w3 is Q8_0 and .*experts\.0\.w3 is Q4_0/,
   );
   await assert.rejects(Deno.stat(out));
+  // 3 and 4 bits lie in the same blocks.
+  await quantize({ ...run, skip: [], rules: [{ match: "*.experts.2.w3", bits: 3 }] });
+  await Deno.remove(out);
+  const calibration = tinyCalibration(2, 16, 96);
+  const targetBits = { bits: 6, choices: [4, 8] };
+  await quantize({ ...run, skip: [], calibration, targetBits });
+  const { tensors } = await readGguf(out);
+  const types = new Set([...tensors.values()].map(({ type }) => type));
+  assert.deepEqual([...types].sort(), ["F32", "Q4_0", "Q8_0"]);
 });

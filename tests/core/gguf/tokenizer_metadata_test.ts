@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Json, JsonObject } from "../../../core/checkpoint/types.ts";
-import { preTokenizerName } from "../../../core/gguf/pre_tokenizer_name.ts";
+import { preTokenizerName, preTokenizerOf } from "../../../core/gguf/pre_tokenizer_name.ts";
 import { tokenizerMetadata } from "../../../core/gguf/tokenizer_metadata.ts";
 import { refused } from "../checkpoint/checkpoint_files.ts";
 
@@ -124,4 +124,25 @@ Deno.test("preTokenizerName() knows the ways of the published models", () => {
   }
   const lower = { pre_tokenizer: BYTES, normalizer: { type: "Lowercase" }, model: {} };
   assert.equal(preTokenizerName(lower), undefined);
+});
+
+Deno.test("Falcon's way of cutting words has a name, and a warning", () => {
+  const { preTokenizer } = preTokenizerOf("falcon")!;
+  const definition = byteLevel({ pre_tokenizer: preTokenizer });
+  const { values, warning } = tokenizerMetadata(
+    { definition, config: {}, chatTemplate: undefined },
+    8,
+  );
+  assert.equal(values.get("tokenizer.ggml.pre")?.value, "falcon");
+  assert.match(warning ?? "", /may cut numbers and other scripts differently/);
+});
+
+Deno.test("the name of a way of cutting words is found again", () => {
+  for (
+    const name of ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "tekken", "gpt-4o", "falcon"]
+  ) {
+    const { preTokenizer, ignoreMerges } = preTokenizerOf(name)!;
+    const model = { type: "BPE", vocab: {}, merges: [], ignore_merges: ignoreMerges };
+    assert.equal(preTokenizerName({ pre_tokenizer: preTokenizer, model }), name);
+  }
 });
