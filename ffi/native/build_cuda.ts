@@ -103,7 +103,7 @@ function checkResources(objects: readonly string[]): void {
   for (const object of objects) {
     const text = Deno.readTextFileSync(new URL(`${object}.txt`, NATIVE_ROOT));
     for (const line of text.split("\n")) {
-      if (/warning|error/i.test(line)) console.error(line);
+      if (/\b(warning|error)\b/i.test(line)) console.error(line);
     }
     for (const kernel of readPtxasReport(text).filter(({ stackBytes }) => stackBytes > 0)) {
       const { architecture, stackBytes, spillBytes, registers } = kernel;
