@@ -150,11 +150,12 @@ u32 looked_up(u32 a, u32 b, u32 c, u32 table) {
   return result;
 }
 
-u32 inserted(u32 a, u32 b, u32 position, u32 length) {
+template <class T>
+T inserted(T a, T b, u32 position, u32 length) {
   position &= 255, length &= 255;
-  u32 result = b;
-  for (u32 i = 0; i < length && position + i < 32 && i < 32; i++) {
-    result = (result & ~(1u << (position + i))) | (a >> i & 1) << (position + i);
+  T result = b;
+  for (u32 i = 0; i < length && position + i < 8 * sizeof(T); i++) {
+    result = (result & ~(T{1} << (position + i))) | (a >> i & 1) << (position + i);
   }
   return result;
 }
@@ -183,6 +184,7 @@ void know_arithmetic(Table& t) {
   t["prmt.b32"] = computes<u32, u32, u32, u32>([](u32 a, u32 b, u32 c) { return permuted(a, b, c); });
   t["lop3.b32"] = computes<u32, u32, u32, u32, u32>([](u32 a, u32 b, u32 c, u32 d) { return looked_up(a, b, c, d); });
   t["bfi.b32"] = computes<u32, u32, u32, u32, u32>([](u32 a, u32 b, u32 c, u32 d) { return inserted(a, b, c, d); });
+  t["bfi.b64"] = computes<u64, u64, u64, u32, u32>([](u64 a, u64 b, u32 c, u32 d) { return inserted(a, b, c, d); });
   t["shf.l.wrap.b32"] = computes<u32, u32, u32, u32>([](u32 a, u32 b, u32 n) {
     return static_cast<u32>(((static_cast<u64>(b) << 32 | a) << (n & 31)) >> 32);
   });
