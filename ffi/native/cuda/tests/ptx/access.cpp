@@ -86,11 +86,12 @@ void store_shared(Warp& warp, Instruction& i, u32 lanes) {
   });
 }
 
-// atom.global.op.type d, [a], b
+// atom.space.op.type d, [a], b. Those in shared memory do not race with each other, and with others they are not looked at.
 template <class T, auto F>
 void atomic(Warp& warp, Instruction& i, u32 lanes) {
   each(lanes, [&](u32 lane) {
-    u8* at = global(warp, i, address_of(warp, i.operands[1], lane), sizeof(T), sizeof(T));
+    const u64 address = address_of(warp, i.operands[1], lane);
+    u8* at = i.count == 1 ? warp.block->shared.exchange(address, sizeof(T)) : global(warp, i, address, sizeof(T), sizeof(T));
     T before, after;
     std::memcpy(&before, at, sizeof(T));
     after = F(before, warp.at<T>(i.operands[2])[lane]);
@@ -195,10 +196,11 @@ bool decode_access(const Parts& parts, const std::vector<Written>& written, Oper
   if (opcode == "membar.gl" || opcode == "membar.cta") return into.run = fence, written.empty();
   if (parts[0] == "cp") return decode_copy(opcode, written, operands, into);
   if (parts[0] == "atom") {
-    if (parts.size() != 4 || parts[1] != "global" || written.size() != 3) return false;
+    if (parts.size() != 4 || (parts[1] != "global" && parts[1] != "shared") || written.size() != 3) return false;
+    into.count = parts[1] == "shared" ? 1 : 0;
     into.run = atomic_of(parts[2] + "." + parts[3]);
     into.type = type_of(parts[3]);
-    into.operands = {operands.operand(written[0].words.at(0), into.type), operands.address(written[1], "global"),
+    into.operands = {operands.operand(written[0].words.at(0), into.type), operands.address(written[1], parts[1]),
                      operands.operand(written[2].words.at(0), into.type)};
     return into.run != nullptr;
   }

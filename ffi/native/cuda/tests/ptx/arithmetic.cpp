@@ -191,6 +191,13 @@ void know_arithmetic(Table& t) {
   t["shf.r.wrap.b32"] = computes<u32, u32, u32, u32>([](u32 a, u32 b, u32 n) {
     return static_cast<u32>((static_cast<u64>(b) << 32 | a) >> (n & 31));
   });
+  t["brev.b32"] = computes<u32, u32>([](u32 a) {
+    u32 result = 0;
+    for (u32 i = 0; i < 32; i++) result |= (a >> i & 1) << (31 - i);
+    return result;
+  });
+  // How far the highest bit that is set must go to the left.
+  t["bfind.shiftamt.u32"] = computes<u32, u32>([](u32 a) { return a == 0 ? ~0u : static_cast<u32>(std::countl_zero(a)); });
   t["popc.b32"] = computes<u32, u32>([](u32 a) { return static_cast<u32>(std::popcount(a)); });
   t["clz.b32"] = computes<u32, u32>([](u32 a) { return static_cast<u32>(std::countl_zero(a)); });
   t["dp4a.s32.s32"] = computes<s32, u32, u32, s32>([](u32 a, u32 b, s32 c) {

@@ -26,6 +26,8 @@ class SharedMemory {
   static constexpr u32 kWarp = 32;
   const u8* read(u32 warp, u32 lane, u64 address, u32 bytes);
   void write(u32 warp, u32 lane, u64 address, const void* data, u32 bytes);
+  // For an atomic operation: where the bytes are. Races with it are not looked for.
+  u8* exchange(u64 address, u32 bytes) { return check(address, bytes), bytes_.data() + address; }
   // A copy is on its way to these bytes, which nobody may touch until it is there.
   void expect(u32 warp, u32 lane, u64 address, u32 bytes);
   void arrive(u32 warp, u32 lane, u64 address, const void* data, u32 bytes);
