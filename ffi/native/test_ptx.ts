@@ -40,7 +40,9 @@ function textOf(path: string): string {
 async function compilePtx(arch: string): Promise<string> {
   const sources = [
     ...["cuda", "cuda/kernels"].flatMap((folder) => filesOf(folder, /\.cu$/)),
-    ...filesOf("cuda/tests", /_test\.cpp$/).filter((path) => textOf(path).includes("__global__")),
+    ...filesOf("cuda/tests", /_test\.cpp$/).filter((path) =>
+      /__global__|"\.\.\/bench\//.test(textOf(path))
+    ),
   ];
   const folder = `${FOLDER}/${arch}`;
   await compileSources({
@@ -125,6 +127,7 @@ async function testArchitecture(
       "test",
       "--quiet",
       "--allow-read",
+      "--allow-write",
       "--allow-ffi=ffi/native/build",
       "tests/ffi/cuda/ptx_parity.ts",
     ];
