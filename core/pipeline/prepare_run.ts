@@ -48,6 +48,8 @@ export interface PreparedRun {
   readonly allExperts: boolean;
   /** What it will need. */
   readonly plan: MemoryPlan;
+  /** Whether the next block is loaded while one is at work. */
+  readonly loadsAhead: boolean;
   /** Ends the run. */
   readonly signal: AbortSignal;
   /** Format of the result; undefined if it stays in memory. */
@@ -152,6 +154,9 @@ export async function prepareRun(
     calibration,
     allExperts: options.allExperts === true,
     plan,
+    // Where the weights have to be copied to a device. With a limit one block is there at a time; a rotated one is computed.
+    loadsAhead: options.memory === undefined && model.backend.peakDeviceBytes() !== undefined &&
+      !driver.has("transformModel"),
     signal,
     format,
     notes,

@@ -10,9 +10,9 @@ import type { LinearReport, QuantizedLinear } from "../plugin.ts";
 import { DTYPE_BYTES, type Tensor } from "../tensor.ts";
 import { BlockEditor } from "./block_editor.ts";
 import type { EditedLinear } from "./edited_linear.ts";
+import { BlockFeed } from "./block_feed.ts";
 import type { BlockSink } from "./block_sink.ts";
 import { checkObeyed } from "./check_obeyed.ts";
-import { checkWeights } from "./check_weights.ts";
 import type { LinearRecord } from "./linear_record.ts";
 import { FoldCheck } from "./fold_check.ts";
 import { BlockPasses } from "./block_passes.ts";
@@ -26,7 +26,6 @@ import { type Resumable, resumeBlocks, resumeStates, saveHidden } from "./resume
 import type { StageClock } from "./stage_clock.ts";
 import { SiteStatistics } from "./statistics.ts";
 import { checkAborted } from "./until_aborted.ts";
-import { widenBlock } from "./widen_block.ts";
 
 /** Tokens of the sequence on which folds are checked; a block is causal, so a prefix will do. */
 const CHECKED_TOKENS = 64;
@@ -66,10 +65,11 @@ export async function runBlocks(
   await clock.run("blocks", async () => {
     const start = performance.now();
     const elapsed = (): number => (performance.now() - start) / 1000;
+    await using feed = new BlockFeed(run);
     for (let index = begin; index < blocks; index++) {
       checkAborted(run.signal);
       const before = elapsed();
-      using block = await widenBlock(run.ops, await model.loadBlock(index));
+      using block = await feed.take(index);
       const event = { type: "block", index, blocks, name: block.name } as const;
       const done = index - begin;
       const left = done === 0 ? undefined : before / done * (blocks - index);
@@ -115,7 +115,6 @@ async function runBlock(
   keepHidden: boolean,
 ): Promise<LinearReport[]> {
   const { block, model, ops, driver, sink } = run;
-  await checkWeights(ops, model, block);
   using stack = new DisposableStack();
   const statistics = makeStatistics(run, stack);
   const transforms = driver.has("transformBlock");
