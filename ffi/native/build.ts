@@ -35,6 +35,8 @@ import {
   type Target,
   targetNamed,
 } from "./target.ts";
+import { modified } from "./modified.ts";
+import { runTool } from "./run_tool.ts";
 
 /** Compilers at work at the same time. */
 const JOBS = 2;
@@ -53,29 +55,6 @@ interface Options {
 function usage(text: string): never {
   console.error(text);
   Deno.exit(2);
-}
-
-/** Runs a program in `ffi/native/`; ends the build where it fails. */
-async function run(
-  program: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<void> {
-  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT, env });
-  const { success } = await command.spawn().status;
-  if (!success) {
-    console.error(`Failed: ${program} ${args.join(" ")}`);
-    Deno.exit(1);
-  }
-}
-
-function modified(path: string): number {
-  try {
-    return Deno.statSync(new URL(path, NATIVE_ROOT)).mtime?.getTime() ?? 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
 }
 
 function headersOf(target: Target): string[] {
@@ -108,7 +87,7 @@ async function compile(
   );
   async function work(): Promise<void> {
     for (let next = stale.shift(); next !== undefined; next = stale.shift()) {
-      await run(options.compiler, [
+      await runTool(options.compiler, [
         ...compileFlags(next.source),
         ...extra,
         "-c",
@@ -135,7 +114,7 @@ async function buildLibrary(options: Options): Promise<string> {
   const name = libraryFileName("cpu", options.target.os);
   const folder = `build/${options.target.name}`;
   const objects = await compile(sourcesOf(options.target), folder, options);
-  await run(options.compiler, [...objects, ...LINK_FLAGS, "-o", `${folder}/objects/${name}`]);
+  await runTool(options.compiler, [...objects, ...LINK_FLAGS, "-o", `${folder}/objects/${name}`]);
   place(`${folder}/objects/${name}`, `${folder}/${name}`);
   return `${folder}/${name}`;
 }
@@ -198,7 +177,7 @@ async function test(options: Options): Promise<void> {
     const [object] = await compile([`tests/${name}`], folder, options);
     const program = `${folder}/${name.replace(/\.cpp$/, "")}`;
     const sanitize = SANITIZERS[options.sanitizer ?? ""] ?? [];
-    await run(options.compiler, [
+    await runTool(options.compiler, [
       object ?? "",
       ...objects,
       ...sanitize,
@@ -211,7 +190,7 @@ async function test(options: Options): Promise<void> {
       console.log(`Running ${name}${how.length > 0 ? ` (${how.join(" ")})` : ""}`);
       const [first = "", ...rest] = [...target.runner, ...processor, `./${program}`];
       // Every instruction is emulated: cases that take long for nothing but their size are left out.
-      await run(first, rest, target.runner.length > 0 ? { SALIENT_TEST_SMALL: "1" } : {});
+      await runTool(first, rest, target.runner.length > 0 ? { SALIENT_TEST_SMALL: "1" } : {});
     }
   }
 }

@@ -21,9 +21,10 @@ import {
   emulatedFiles,
   kernelFlags,
 } from "./cuda_plan.ts";
-import { compileSources, runTool } from "./compile_sources.ts";
+import { compileSources } from "./compile_sources.ts";
 import { libraryFileName, manifestFileName, platformName } from "./platform.ts";
 import { MOST_STACK_BYTES, readPtxasReport } from "./ptxas_report.ts";
+import { runTool } from "./run_tool.ts";
 
 /** The largest library that is committed. */
 const MOST_BYTES = 12 * 2 ** 20;

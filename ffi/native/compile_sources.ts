@@ -5,31 +5,11 @@
  */
 
 import { NATIVE_ROOT } from "./build_plan.ts";
+import { modified } from "./modified.ts";
+import { runTool } from "./run_tool.ts";
 
 /** Compilers at work at the same time. */
 const JOBS = 2;
-
-/** Runs a program in `ffi/native`; ends this one where it fails. */
-export async function runTool(
-  program: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT, env });
-  const { success } = await command.spawn().status;
-  if (success) return;
-  console.error(`Failed: ${program} ${args.join(" ")}`);
-  Deno.exit(1);
-}
-
-function modified(path: string): number {
-  try {
-    return Deno.statSync(new URL(path, NATIVE_ROOT)).mtime?.getTime() ?? 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}
 
 /** When a source or a header that it includes was changed last, by what the compiler wrote beside the object. */
 function changed(source: string, object: string): number {

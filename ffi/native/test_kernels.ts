@@ -11,6 +11,8 @@
 
 import { NATIVE_ROOT } from "./build_plan.ts";
 import { emulatedFiles } from "./cuda_plan.ts";
+import { modified } from "./modified.ts";
+import { runTool } from "./run_tool.ts";
 
 /** Compilers at work at the same time. */
 const JOBS = 2;
@@ -50,23 +52,6 @@ const BUILDS: Readonly<Record<string, Build>> = {
 /** What takes turns among a block's threads tells the thread sanitizer about them, and is not itself looked at. */
 const SCHEDULER = "cuda/emulated/simt.cpp";
 
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const command = new Deno.Command(program, { args: [...args], cwd: NATIVE_ROOT });
-  const { success } = await command.spawn().status;
-  if (success) return;
-  console.error(`Failed: ${program} ${args.join(" ")}`);
-  Deno.exit(1);
-}
-
-function modified(path: string): number {
-  try {
-    return Deno.statSync(new URL(path, NATIVE_ROOT)).mtime?.getTime() ?? 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}
-
 function filesOf(folder: string, names: RegExp): string[] {
   return [...Deno.readDirSync(new URL(`${folder}/`, NATIVE_ROOT))]
     .filter((entry) => entry.isFile && names.test(entry.name))
@@ -89,7 +74,7 @@ async function compile(
   );
   async function work(): Promise<void> {
     for (let source = stale.shift(); source !== undefined; source = stale.shift()) {
-      await run("g++", [...flags(source), "-x", "c++", "-c", source, "-o", objectOf(source)]);
+      await runTool("g++", [...flags(source), "-x", "c++", "-c", source, "-o", objectOf(source)]);
     }
   }
   await Promise.all(Array.from({ length: JOBS }, work));
@@ -116,9 +101,9 @@ async function main(args: readonly string[]): Promise<void> {
   for (const [i, test] of tests.entries()) {
     const program = `${build.folder}/${test.replace(/^.*\//, "").replace(/\.cpp$/, "")}`;
     const parts = [...objects.slice(0, sources.length), objects[sources.length + i] ?? ""];
-    await run("g++", [...build.flags, ...parts, "-pthread", "-o", program]);
+    await runTool("g++", [...build.flags, ...parts, "-pthread", "-o", program]);
     console.log(`Running ${test} (${build.name})`);
-    await run(`./${program}`, []);
+    await runTool(`./${program}`, []);
   }
 }
 

@@ -12,9 +12,10 @@
 
 import { parseArgs } from "node:util";
 import { filesOf, NATIVE_ROOT } from "./build_plan.ts";
-import { compileSources, runTool } from "./compile_sources.ts";
+import { compileSources } from "./compile_sources.ts";
 import { EMULATED_FLAGS, emulatedFiles, kernelFlags } from "./cuda_plan.ts";
 import { libraryFileName, platformName } from "./platform.ts";
+import { runTool } from "./run_tool.ts";
 
 const FOLDER = "build/ptx";
 /** Calls of kernels go to the interpreter; a kernel's host body is not run, but must be told from others. */

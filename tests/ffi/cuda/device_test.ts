@@ -1,33 +1,16 @@
 import assert from "node:assert/strict";
-import { findLibrary } from "../../../ffi/library.ts";
-import { runChild } from "../children/run_child.ts";
+import { isEmulationBuilt, runEmulated } from "./emulated_child.ts";
 
-const FLAGS = [
-  "--allow-read",
-  "--allow-write",
-  "--allow-ffi=ffi/native/prebuilt,ffi/native/build",
-];
-
-function isBuilt(): boolean {
-  try {
-    findLibrary("cuda_emulated");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Needs the emulated library: deno task build:native --emulated. */
-const ignore = !isBuilt();
+const ignore = !isEmulationBuilt();
 
 Deno.test({
   name: "cuda emulated: memory of the device is reused, refused with its sizes, and follows files",
   ignore,
   async fn() {
-    const found = await runChild("cuda_device.ts", FLAGS, {
+    const found = await runEmulated("cuda_device.ts", {
       SALIENT_EMULATED_MEMORY: "64",
       SALIENT_EMULATED_PROTECT: "1",
-    }) as Record<string, unknown>;
+    });
     const [device] = found["devices"] as { name: string; memoryBytes: number }[];
     assert.deepEqual([device!.name, device!.memoryBytes], ["emulated", 64 << 20]);
     assert.match(String(found["opened"]), /^emulated, compute capability 8\.0, 0\.1 GiB/);
@@ -55,7 +38,7 @@ Deno.test({
   name: "cuda emulated: where no device answers, that is what is said",
   ignore,
   async fn() {
-    const found = await runChild("cuda_device.ts", FLAGS, { SALIENT_EMULATED_NO_DEVICE: "1" });
+    const found = await runEmulated("cuda_device.ts", { SALIENT_EMULATED_NO_DEVICE: "1" });
     const error = (operation: string) => ({
       code: "backend",
       message: `Cannot run ${operation}: No CUDA device answers: there is none (0)`,

@@ -1,24 +1,7 @@
 import assert from "node:assert/strict";
-import { findLibrary } from "../../../ffi/library.ts";
-import { runChild } from "../children/run_child.ts";
+import { isEmulationBuilt, runEmulated } from "./emulated_child.ts";
 
-const FLAGS = [
-  "--allow-read",
-  "--allow-write",
-  "--allow-ffi=ffi/native/prebuilt,ffi/native/build",
-];
-
-function isBuilt(): boolean {
-  try {
-    findLibrary("cuda_emulated");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Needs the emulated library: deno task build:native --emulated. */
-const ignore = !isBuilt();
+const ignore = !isEmulationBuilt();
 
 Deno.test({
   name: "cuda emulated: an idle device computes nothing, and counts what it is asked for",
@@ -26,7 +9,7 @@ Deno.test({
   async fn() {
     const traffic = await Deno.makeTempFile();
     try {
-      const found = await runChild("cuda_idle.ts", FLAGS, {
+      const found = await runEmulated("cuda_idle.ts", {
         SALIENT_EMULATED_IDLE: "1",
         SALIENT_EMULATED_TRAFFIC: traffic,
       }) as Record<string, number>;
